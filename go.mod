@@ -1,0 +1,3 @@
+module github.com/nvent-go/nvent
+
+go 1.26
