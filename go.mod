@@ -1,3 +1,8 @@
 module github.com/nvent-go/nvent
 
 go 1.26
+
+require (
+	github.com/expr-lang/expr v1.17.8 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+)
