@@ -1,0 +1,3 @@
+module github.com/nvent-go/nvent/playground
+
+go 1.26

@@ -1,0 +1,3 @@
+module github.com/nvent-go/nvent/tools
+
+go 1.26
