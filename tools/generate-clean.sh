@@ -15,7 +15,7 @@ cp -R "$tmp/before/." "$tmp/after"
 		(cd "$dir" && go generate ./...)
 	done
 )
-if ! (cd "$tmp" && diff -r -u before after); then
+if ! (cd "$tmp" && diff -ruN before after); then
 	echo 'generate: generated files are not what go generate makes: run make generate' >&2
 	exit 1
 fi

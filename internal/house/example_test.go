@@ -1,4 +1,4 @@
-//go:build nvent_app
+//go:build ignore
 
 package house_test
 
