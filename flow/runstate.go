@@ -202,6 +202,25 @@ func (s *State) token(run, step string, it *Iteration) Token {
 	return Token{Run: run, Epoch: s.Epoch, Step: step, Scope: RootScope, Iteration: it.N, Dispatch: it.Dispatch}
 }
 
+// References calls f with the seq of every record whose payload open work needs.
+func (s *State) References(f func(seq uint64)) {
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		for _, seq := range st.Fill {
+			if seq != 0 {
+				f(seq)
+			}
+		}
+		for j := range st.Iters {
+			for _, seq := range st.Iters[j].In {
+				if seq != 0 {
+					f(seq)
+				}
+			}
+		}
+	}
+}
+
 // CompletedSteps counts the iterations that succeeded in this epoch.
 func (s *State) CompletedSteps() int {
 	n := 0

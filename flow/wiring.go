@@ -20,7 +20,7 @@ type Wiring struct {
 // StepDefinition is a step of a [Wiring].
 type StepDefinition struct {
 	Name    string     `json:"name"`
-	Handler string     `json:"handler"` // the name that a handler is registered under
+	Handler string     `json:"handler,omitempty"` // the name that a handler is registered under
 	Config  StepConfig `json:"config,omitzero"`
 	Retry   *Retry     `json:"retry,omitempty"` // nil: one attempt
 }
@@ -48,15 +48,15 @@ const (
 
 // Join is the mode of a step with several connections.
 type Join struct {
-	Mode string `json:"mode"`        // JoinAll, JoinAny or JoinN
-	N    int    `json:"n,omitempty"` // of JoinN
+	Mode string `json:"mode"`        // JoinModeAll, JoinModeAny or JoinModeN
+	N    int    `json:"n,omitempty"` // of JoinModeN
 }
 
 // The join modes.
 const (
-	JoinAll = "all"
-	JoinAny = "any"
-	JoinN   = "n"
+	JoinModeAll = "all"
+	JoinModeAny = "any"
+	JoinModeN   = "n"
 )
 
 // Connection leads from an event, or from the end of a step, to a step. The connections of a step, in their order, are the

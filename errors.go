@@ -1,0 +1,72 @@
+package nvent
+
+import (
+	"errors"
+
+	"github.com/nvent-go/nvent/adapter"
+)
+
+// Error says what failed, on which adapter, and what to do about it. It wraps the cause, so errors.Is finds the sentinels
+// below in it. What [Queue], [Stream] and [Store] return is an *Error.
+type Error = adapter.Error
+
+// Conflict carries the documents that were not at the expected version. It matches [ErrConflict].
+type Conflict = adapter.Conflict
+
+// Trimmed carries the first record of a log that is still there. It matches [ErrTrimmed].
+type Trimmed = adapter.Trimmed
+
+// Errors that any method may return.
+var (
+	// ErrClosed: the App, or what was called, has been closed.
+	ErrClosed = adapter.ErrClosed
+	// ErrUnsupported: the adapter in use cannot do it.
+	ErrUnsupported = adapter.ErrUnsupported
+	// ErrInvalid: an argument is malformed. Repeating the call will not help.
+	ErrInvalid = adapter.ErrInvalid
+	// ErrTooLarge: a payload exceeds the limit. Repeating the call will not help.
+	ErrTooLarge = adapter.ErrTooLarge
+	// ErrUnavailable: the backend cannot be reached, or refused for a passing reason. Repeating the call may help.
+	ErrUnavailable = adapter.ErrUnavailable
+	// ErrNotFound: there is no such thing.
+	ErrNotFound = adapter.ErrNotFound
+	// ErrConflict: a document is not at the expected version. The error is a [*Conflict] that carries the current ones.
+	ErrConflict = adapter.ErrConflict
+	// ErrTrimmed: the records asked for have been removed by retention. The error is a [*Trimmed].
+	ErrTrimmed = adapter.ErrTrimmed
+)
+
+// Causes of the end of a handler's context.
+var (
+	// ErrLeaseLost: the lease of the job has ended; another worker may have it.
+	ErrLeaseLost = adapter.ErrLeaseLost
+	// ErrCanceled: the job or the run was cancelled while its handler ran.
+	ErrCanceled = adapter.ErrCanceled
+	// ErrTimeout: the handler ran longer than its timeout.
+	ErrTimeout = adapter.ErrTimeout
+)
+
+// Page is a part of a list. Next is empty at the end, else the Cursor of the next page.
+type Page[T any] = adapter.Page[T]
+
+// wrap returns err as an [*Error] of an operation. It wraps once: an Error keeps what it says, and gains what it lacks.
+func wrap(name, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := Error{Op: op, Adapter: name, Err: err}
+	var inner *Error
+	if errors.As(err, &inner) && err == error(inner) { //nolint:errorlint // an Error deeper down is a cause like any other
+		e.Err, e.Hint = inner.Err, inner.Hint
+		if inner.Op != "" {
+			e.Op = inner.Op
+		}
+		if inner.Adapter != "" {
+			e.Adapter = inner.Adapter
+		}
+	}
+	return &e
+}
+
+// hinted returns err with advice, for wrap to put into an [*Error].
+func hinted(err error, hint string) error { return &Error{Err: err, Hint: hint} }

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/flow"
+)
+
+// reconcileTick is how often an instance asks for runs that are due to be looked at.
+const reconcileTick = 2 * time.Second
+
+// reconcileBatch is how many runs it takes at a time.
+const reconcileBatch = 100
+
+// reconcileLoop looks after runs that have been quiet for too long: something that should have moved them got lost.
+func (e *Engine) reconcileLoop(ctx context.Context) {
+	for e.sleep(ctx, jittered(reconcileTick)) {
+		if err := e.syncClock(ctx); err != nil {
+			e.alarm("clock", "cannot read the store's clock", "error", err)
+			continue
+		}
+		for {
+			n, err := e.reconcile(ctx)
+			if err != nil && ctx.Err() == nil {
+				e.alarm("reconcile", "cannot look after quiet runs", "error", err)
+			}
+			if err != nil || n < reconcileBatch {
+				break
+			}
+		}
+	}
+}
+
+// reconcile looks at some of the runs that are due and returns how many there were.
+func (e *Engine) reconcile(ctx context.Context) (int, error) {
+	page, err := e.Store.List(ctx, CollectionState, adapter.Query{Order: "wakeAt", To: e.now().UnixMilli(), Limit: reconcileBatch})
+	if err != nil {
+		return 0, fmt.Errorf("list quiet runs: %w", err)
+	}
+	var open []openWork
+	for _, d := range page.Items {
+		work, err := e.take(ctx, d.ID)
+		if err != nil {
+			e.alarm("reconcile/"+d.ID, "cannot look after a run", "run", d.ID, "error", err)
+			continue
+		}
+		open = append(open, work...)
+	}
+	return len(page.Items), e.lookup(ctx, open)
+}
+
+// openWork is an open iteration of a run that was taken to be looked at.
+type openWork struct {
+	token flow.Token
+	def   *flow.Definition
+	owner string
+}
+
+// take moves the run's next look into the future, so that no other instance looks at the same time, and returns its open
+// work. A run that is being cancelled is brought to its end here.
+func (e *Engine) take(ctx context.Context, run string) ([]openWork, error) {
+	b := e.open(run)
+	defer e.release(b)
+	if verdict, err := e.submitTo(ctx, b, flow.Looked{}); err != nil || verdict == flow.Stale {
+		return nil, err
+	}
+	s, def := b.current()
+	if s == nil {
+		return nil, nil
+	}
+	if s.Status == flow.StatusCanceling {
+		return nil, e.finishCancel(ctx, run)
+	}
+	var work []openWork
+	for t, it := range s.OpenTokens(run) {
+		if it.RunAt == 0 || it.RunAt <= e.now().UnixMilli() {
+			work = append(work, openWork{t, def, it.Owner})
+		}
+	}
+	return work, nil
+}
+
+// lookup asks the queues about the jobs of open work, in batches, and does what the rules say.
+func (e *Engine) lookup(ctx context.Context, open []openWork) error {
+	byQueue := map[string][]openWork{}
+	for _, w := range open {
+		if w.owner != "" && w.owner != e.Instance {
+			alive, err := e.alive(ctx, w.owner)
+			if err != nil {
+				return err
+			}
+			if !alive {
+				if err := e.lost(ctx, w, nil); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		queue := w.def.Step(w.token.Step).Queue
+		byQueue[queue] = append(byQueue[queue], w)
+	}
+	for queue, work := range byQueue {
+		ids := make([]string, len(work))
+		for i, w := range work {
+			ids[i] = JobID(w.token)
+		}
+		jobs, err := e.Queue.Lookup(ctx, queue, ids...)
+		if err != nil {
+			return fmt.Errorf("look up jobs of queue %s: %w", queue, err)
+		}
+		byID := make(map[string]*adapter.Job, len(jobs))
+		for i := range jobs {
+			byID[strings.ToLower(jobs[i].ID)] = &jobs[i]
+		}
+		for i, w := range work {
+			if err := e.lost(ctx, w, byID[ids[i]]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lost applies the rules to one job. A job whose handler runs here right now is not lost, whatever the queue says.
+func (e *Engine) lost(ctx context.Context, w openWork, job *adapter.Job) error {
+	in := w.def.Reconcile(w.token, job)
+	if in == nil || e.held.holds(w.token) {
+		return nil
+	}
+	state := adapter.JobState("missing")
+	if job != nil {
+		state = job.State
+	}
+	verdict, err := e.submit(ctx, w.token.Run, in)
+	if err == nil && verdict == flow.Accepted {
+		e.Logger.Info("dispatched a step again", "run", w.token.Run, "step", w.token.Step, "dispatch", w.token.Dispatch, "job", state)
+	}
+	return err
+}
+
+// The heartbeat of an instance whose queue reaches fewer processes than the store.
+const (
+	heartbeatTick = 5 * time.Second
+	heartbeatTTL  = 20 * time.Second
+)
+
+func heartbeatKey(instance string) string { return "nvent/instances/" + instance }
+
+// heartbeatLoop keeps this instance's dispatches its own.
+func (e *Engine) heartbeatLoop(ctx context.Context) {
+	for {
+		if _, err := e.Store.KV().Set(ctx, heartbeatKey(e.Instance), []byte("true"), adapter.SetOptions{TTL: heartbeatTTL}); err != nil {
+			if ctx.Err() == nil {
+				e.alarm("heartbeat", "no heartbeat; others may take over this instance's work", "error", err)
+			}
+		}
+		if !e.sleep(ctx, jittered(heartbeatTick)) {
+			return
+		}
+	}
+}
+
+// alive reports whether an instance has a heartbeat.
+func (e *Engine) alive(ctx context.Context, instance string) (bool, error) {
+	_, err := e.Store.KV().Get(ctx, heartbeatKey(instance))
+	if errors.Is(err, adapter.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read heartbeat of %s: %w", instance, err)
+	}
+	return true, nil
+}
+
+// purgeTick is how often what has expired is removed.
+const purgeTick = time.Minute
+
+func (e *Engine) purgeLoop(ctx context.Context) {
+	for e.sleep(ctx, jittered(purgeTick)) {
+		for {
+			n, err := e.Store.Purge(ctx, 1000)
+			if err != nil && ctx.Err() == nil {
+				e.alarm("purge", "cannot remove what has expired", "error", err)
+			}
+			if err != nil || n == 0 {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/flow"
+)
+
+// missingHandlerDelay is how long a job rests that this instance has no handler for, so that another one can take it.
+const missingHandlerDelay = 5 * time.Second
+
+// abandonAfter is how long a handler may go on after its timeout before its attempt is recorded as failed without it.
+const abandonAfter = 5 * time.Second
+
+// errShutdown is the cause of a handler's context when the time for a graceful shutdown is over.
+var errShutdown = fmt.Errorf("instance shuts down: %w", adapter.ErrClosed)
+
+// Work takes jobs of a queue and runs their handlers until ctx ends; then it takes no more and returns once the handlers
+// have returned. Handlers are cancelled, and their jobs released, when abort ends. ready is called when the first job can be
+// taken.
+func (e *Engine) Work(ctx, abort context.Context, queue string, ready func()) error {
+	opts := adapter.ConsumeOptions{
+		Consumer:    e.Instance,
+		Concurrency: func() int { return e.Concurrency(queue) },
+		Ready:       ready,
+	}
+	return e.Queue.Consume(ctx, queue, opts, func(ctx context.Context, d *adapter.Delivery) {
+		e.deliver(ctx, abort, d)
+	})
+}
+
+// deliver runs one delivery to its end.
+func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
+	if abort.Err() != nil {
+		e.settle(d, adapter.Settlement{Verdict: adapter.Release})
+		return
+	}
+	if head, input, ok := decodeStepJob(d.Data); ok {
+		e.deliverStep(ctx, abort, d, head, input)
+		return
+	}
+	h, ok := e.handlers.job(d.Queue, d.Name)
+	if !ok {
+		e.alarm("job/"+d.Queue+"/"+d.Name, "no handler here for a job; handing it back", "queue", d.Queue, "job", d.Name, "id", d.ID)
+		e.settle(d, adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
+		return
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(abort, func() { cancel(errShutdown) })()
+	s := h(ctx, d)
+	if s.Verdict == adapter.Retry || s.Verdict == adapter.Fail {
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, adapter.ErrClosed):
+			s = adapter.Settlement{Verdict: adapter.Release}
+		case errors.Is(cause, adapter.ErrLeaseLost), errors.Is(cause, adapter.ErrCanceled):
+			return // it is not ours any more; only a success would still count
+		}
+	}
+	e.settle(d, s)
+}
+
+// settle ends a delivery. A lease that is lost is nobody's fault: whoever has the job settles it.
+func (e *Engine) settle(d *adapter.Delivery, s adapter.Settlement) {
+	s.Queue, s.ID, s.Receipt = d.Queue, d.ID, d.Receipt
+	call, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), commitTimeout)
+	defer cancel()
+	err := e.Queue.Settle(call, s)[0]
+	if err != nil && !errors.Is(err, adapter.ErrLeaseLost) {
+		e.alarm("settle/"+d.Queue, "job is not settled; it will be delivered again", "queue", d.Queue, "id", d.ID,
+			"verdict", s.Verdict, "error", err)
+	}
+}
+
+// deliverStep runs one delivery of a step.
+func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, head stepJobHead, input json.RawMessage) {
+	t := head.Token
+	if head.Format > flow.Format {
+		e.handBack(d, t, &newerFormat{head.Format})
+		return
+	}
+	b := e.open(t.Run)
+	defer e.release(b)
+	s, def, err := e.check(ctx, b, t)
+	switch {
+	case err != nil:
+		e.handBack(d, t, err)
+		return
+	case s == nil:
+		// Consumed, superseded or fenced. If an earlier delivery died between its commit and what follows, that is due now.
+		if d.Delivery > 1 {
+			if err := e.reissue(ctx, b); err != nil {
+				e.alarm("reissue", "cannot look after a run; the reconciler will", "run", t.Run, "error", err)
+			}
+		}
+		e.settle(d, adapter.Settlement{Verdict: adapter.Discard})
+		return
+	}
+	step := def.Step(t.Step)
+	h, ok := e.handlers.step(step.Handler)
+	if !ok {
+		e.handBack(d, t, fmt.Errorf("no handler %q is registered here", step.Handler))
+		return
+	}
+	it := s.Scheduled(t)
+	in, err := e.inputs(ctx, b, step, it, input)
+	if err != nil {
+		e.handBack(d, t, err)
+		return
+	}
+	w := &stepRun{e: e, b: b, d: d, token: t, step: step, it: *it, def: def}
+	w.run(ctx, abort, h, in)
+}
+
+// handBack returns a job that this instance cannot run, without an attempt, and raises an alarm.
+func (e *Engine) handBack(d *adapter.Delivery, t flow.Token, why error) {
+	e.alarm("hand back/"+t.Step, "handing back a step", "run", t.Run, "step", t.Step, "error", why)
+	e.settle(d, adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
+}
+
+// check returns the state in which t is the token that counts, or nil. What this process holds may be old, so it is enough
+// to run a handler (a fenced outcome is refused later) but not to discard a job.
+func (e *Engine) check(ctx context.Context, b *box, t flow.Token) (*flow.State, *flow.Definition, error) {
+	if s, def := b.current(); flow.MayRun(s, t) {
+		return s, def, nil
+	}
+	docs, err := e.Store.Get(ctx, CollectionState, t.Run)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load run %s: %w", t.Run, err)
+	}
+	if len(docs) == 0 {
+		return nil, nil, nil
+	}
+	s, def, err := e.decode(ctx, docs[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	b.offer(s, docs[0].Version, def)
+	if !flow.MayRun(s, t) {
+		return nil, nil, nil
+	}
+	return s, def, nil
+}
+
+// stepRun is one attempt of a step in this process.
+type stepRun struct {
+	e        *Engine
+	b        *box
+	d        *adapter.Delivery
+	def      *flow.Definition
+	step     *flow.Step
+	token    flow.Token
+	it       flow.Iteration
+	attempt  *flow.Attempt
+	start    *flow.StartInfo
+	recorded bool  // by the write-behind: that it started
+	claimed  claim // who records the outcome: the handler's return, or the watchdog of its timeout
+}
+
+func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs) {
+	e := w.e
+	timeout := w.step.Timeout
+	if timeout == 0 {
+		timeout = e.StepTimeout
+	}
+	w.start = &flow.StartInfo{Worker: e.Instance, Delivery: w.d.Delivery, At: e.now().UnixMilli()}
+	w.attempt = &flow.Attempt{
+		AttemptInfo: flow.AttemptInfo{
+			RunID: w.token.Run, Flow: w.def.Name(), Step: w.step.Name, Epoch: w.token.Epoch,
+			Iteration: w.it.N, Attempt: w.it.Attempt, Attempts: w.step.Attempts, Key: w.token.IdempotencyKey(),
+		},
+		MayEmit: w.step.MayEmit, Declared: w.step.Emits, MaxPayload: e.MaxPayload,
+		LogHandler: e.Logger.Handler(),
+		ReadState: func(ctx context.Context, key string) (json.RawMessage, error) {
+			return e.readData(ctx, w.token.Run, key)
+		},
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(abort, func() { cancel(errShutdown) })()
+	release := e.held.hold(w.token, cancel)
+	defer release()
+	if timeout > 0 {
+		timer := e.Clock.AfterFunc(timeout, func() {
+			cancel(fmt.Errorf("%w: step %q ran longer than %v", adapter.ErrTimeout, w.step.Name, timeout))
+		})
+		defer timer.Stop()
+		watchdog := e.Clock.AfterFunc(timeout+abandonAfter, func() { w.abandon(timeout) })
+		defer watchdog.Stop()
+	}
+	e.behind.watch(w)
+	result, err := call(h, w.attempt.With(ctx), in)
+	if !w.claimed.take() {
+		return // abandoned
+	}
+	w.finish(ctx, result, err)
+}
+
+// call runs a handler and turns its panic into an error.
+func call(h flow.Handler, ctx context.Context, in flow.Inputs) (result json.RawMessage, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h.Call(ctx, in)
+}
+
+// finish records the outcome of a handler that returned.
+func (w *stepRun) finish(ctx context.Context, result json.RawMessage, err error) {
+	e := w.e
+	got := w.attempt.End()
+	o := flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start}
+	if err == nil {
+		o.Result, o.Emissions, o.Ops = result, got.Emissions, got.Ops
+	} else {
+		cause := context.Cause(ctx)
+		switch {
+		case errors.Is(cause, adapter.ErrClosed):
+			e.settle(w.d, adapter.Settlement{Verdict: adapter.Release})
+			return
+		case errors.Is(cause, adapter.ErrLeaseLost):
+			return // a lost lease may still record a success, never a failure
+		case errors.Is(cause, adapter.ErrCanceled):
+			e.settle(w.d, adapter.Settlement{Verdict: adapter.Discard})
+			return
+		case errors.Is(cause, adapter.ErrTimeout) && !errors.Is(err, adapter.ErrTimeout):
+			err = fmt.Errorf("%w (%w)", err, cause)
+		}
+		o.Err = attemptError(err)
+		o.Random = rand.Float64()
+	}
+	w.record(o)
+}
+
+func attemptError(err error) *flow.AttemptError {
+	a := &flow.AttemptError{Message: err.Error(), Final: flow.IsPermanent(err)}
+	if d, ok := flow.RetryDelay(err); ok {
+		a.After = &d
+	}
+	return a
+}
+
+// record commits an outcome and settles the delivery: never before the commit is known to be applied or stale.
+func (w *stepRun) record(o flow.Outcome) {
+	e := w.e
+	verdict, err := e.submitTo(e.ctx, w.b, o)
+	if err != nil {
+		// The store cannot tell, or refuses. The job is delivered again, and then the state says what is true.
+		e.alarm("outcome/"+w.step.Name, "outcome is not recorded; handing the job back", "run", w.token.Run, "step", w.step.Name,
+			"error", err)
+		e.settle(w.d, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
+		return
+	}
+	s := adapter.Settlement{Verdict: flow.SettleAs(verdict, o.Err != nil)}
+	switch s.Verdict {
+	case adapter.Complete:
+		s.Result = o.Result
+	case adapter.Fail:
+		s.Err = o.Err.Message
+	}
+	e.settle(w.d, s)
+}
+
+// abandon fails the attempt of a handler that does not return although its context has ended. What it does later has no
+// effect.
+func (w *stepRun) abandon(timeout time.Duration) {
+	if !w.claimed.take() {
+		return
+	}
+	w.e.alarm("abandon/"+w.step.Name, "handler ignores its timeout; its attempt is given up", "run", w.token.Run,
+		"step", w.step.Name, "timeout", timeout)
+	got := w.attempt.End()
+	w.record(flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start, Random: rand.Float64(),
+		Err: &flow.AttemptError{Message: fmt.Sprintf("%v: still running %v after its timeout of %v", adapter.ErrTimeout, abandonAfter, timeout)}})
+}
