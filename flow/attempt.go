@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,8 @@ type Attempt struct {
 	MaxPayload int
 	// ReadState returns the committed value of a state document, or nil.
 	ReadState func(ctx context.Context, key string) (json.RawMessage, error)
+	// LogHandler gets the lines of [Logger] too. Nil: only the run's log gets them.
+	LogHandler slog.Handler
 
 	mu        sync.Mutex
 	ended     bool

@@ -9,19 +9,23 @@ import (
 )
 
 // Bind finds the handler of every step of a definition, and checks that it fits: that it exists, takes as many inputs as the
-// step has connections, and takes the results of the steps that it subscribes to. handlers are all that are known, by name.
+// step has connections, and takes the results of the steps that it subscribes to. handlers are all that are known.
 // The result is by step; external steps have none. The error lists every mistake; it is an [*Invalid].
-func Bind(d *Definition, handlers map[string]Handler) (map[string]Handler, error) {
+func Bind(d *Definition, handlers []Handler) (map[string]Handler, error) {
+	known := make(map[string]Handler, len(handlers))
+	for _, h := range handlers {
+		known[h.name] = h
+	}
 	bound := make(map[string]Handler, len(d.steps))
 	var problems []Problem
 	for _, s := range d.steps {
 		if s.External {
 			continue
 		}
-		h, ok := handlers[s.Handler]
+		h, ok := known[s.Handler]
 		switch {
 		case !ok:
-			names := slices.Sorted(maps.Keys(handlers))
+			names := slices.Sorted(maps.Keys(known))
 			fix := "no handlers are registered; register it with flow.Func"
 			if len(names) > 0 {
 				fix = "register it with flow.Func; registered are " + few(names)
