@@ -1,7 +1,7 @@
 package nvent
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/nvent-go/nvent/adapter"
 )
@@ -55,8 +55,7 @@ func wrap(name, op string, err error) error {
 		return nil
 	}
 	e := Error{Op: op, Adapter: name, Err: err}
-	var inner *Error
-	if errors.As(err, &inner) && err == error(inner) { //nolint:errorlint // an Error deeper down is a cause like any other
+	if inner, ok := outermost(err); ok {
 		e.Err, e.Hint = inner.Err, inner.Hint
 		if inner.Op != "" {
 			e.Op = inner.Op
@@ -70,3 +69,19 @@ func wrap(name, op string, err error) error {
 
 // hinted returns err with advice, for wrap to put into an [*Error].
 func hinted(err error, hint string) error { return &Error{Err: err, Hint: hint} }
+
+// about returns err with what it is about in front. The advice of an [*Error] stays at its end.
+func about(what string, err error) error {
+	if e, ok := outermost(err); ok {
+		more := *e
+		more.Err = fmt.Errorf("%s: %w", what, e.Err)
+		return &more
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// outermost returns err if it is itself an [*Error]. One that it wraps is a cause like any other.
+func outermost(err error) (*Error, bool) {
+	e, ok := err.(*Error) //nolint:errorlint // see above
+	return e, ok
+}

@@ -88,9 +88,6 @@ func checkLabels(labels map[string]string) error {
 	return nil
 }
 
-// reservedHeader begins the names of headers that nvent itself sets.
-const reservedHeader = "nvent-"
-
 // checkHeaders returns an error unless headers can be carried everywhere.
 func checkHeaders(headers map[string]string) error {
 	size := 0
@@ -100,8 +97,6 @@ func checkHeaders(headers map[string]string) error {
 		switch {
 		case name == "":
 			bad = "has an empty name"
-		case strings.HasPrefix(name, reservedHeader):
-			bad = fmt.Sprintf("begins with %q, which is reserved", reservedHeader)
 		case !printable(name) || !printable(value):
 			bad = "has control characters or broken UTF-8"
 		default:

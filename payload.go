@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/nvent-go/nvent/adapter"
 )
@@ -11,8 +12,8 @@ import (
 // defaultMaxPayload is how large the JSON of one payload may be, in bytes, unless configured.
 const defaultMaxPayload = 1 << 20
 
-// maxErrorText is how much of a handler's error a queue keeps, in bytes.
-const maxErrorText = 16 << 10
+// maxText is how much of a handler's error, or of a line of its log, is kept, in bytes.
+const maxText = 16 << 10
 
 // encodeJSON returns v as JSON that every backend can keep, at most limit bytes of it. A json.RawMessage is taken as it is,
 // nil as null.
@@ -41,12 +42,28 @@ func checkPayload(raw json.RawMessage, limit int) error {
 	return adapter.Validate(raw)
 }
 
-// errorText returns what a queue keeps of a handler's error: bounded, and text that every backend can store.
-func errorText(err error) string {
-	text := err.Error()
-	if len(text) > maxErrorText {
+// storableText returns text that every backend can store, and not too much of it.
+func storableText(text string) string {
+	if len(text) > maxText {
 		const cut = "\n... (cut)"
-		text = text[:maxErrorText-len(cut)] + cut
+		text = text[:maxText-len(cut)] + cut
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// maxHeaderError is how much of an error a header carries, in bytes.
+const maxHeaderError = 1024
+
+// headerText returns an error as the value of a header: one line, and bounded.
+func headerText(err error) string {
+	text, _, _ := strings.Cut(storableText(err.Error()), "\n")
+	if len(text) > maxHeaderError {
+		text = strings.ToValidUTF8(text[:maxHeaderError], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

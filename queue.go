@@ -210,7 +210,7 @@ func queueBackoff(b flow.Backoff) adapter.Backoff {
 // jobError says which of several jobs an error is about.
 func jobError(i, n int, name string, err error) error {
 	if n > 1 {
-		return fmt.Errorf("job %d of %d (%q): %w", i+1, n, name, err)
+		return about(fmt.Sprintf("job %d of %d (%q)", i+1, n, name), err)
 	}
-	return fmt.Errorf("job %q: %w", name, err)
+	return about(fmt.Sprintf("job %q", name), err)
 }
