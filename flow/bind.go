@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/nvent-go/nvent/internal/document"
 )
 
 // Bind finds the handler of every step of a definition, and checks that it fits: that it exists, takes as many inputs as the
@@ -31,7 +33,7 @@ func Bind(d *Definition, handlers []Handler) (map[string]Handler, error) {
 				fix = "register it with flow.Func; registered are " + few(names)
 			}
 			problems = append(problems, Problem{Step: s.Name, What: fmt.Sprintf("handler %q is not registered", s.Handler),
-				Near: nearest(s.Handler, names), Fix: fix})
+				Near: document.Nearest(s.Handler, names), Fix: fix})
 			continue
 		case h.call == nil:
 			problems = append(problems, Problem{Step: s.Name, What: fmt.Sprintf("handler %q is nil", s.Handler),

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nvent-go/nvent/internal/document"
 )
 
 // Longest names, in bytes.
@@ -169,7 +171,7 @@ func (a *analysis) checkChoice(step, key, value string, choices ...string) bool 
 	if value == "" || slices.Contains(choices, value) {
 		return true
 	}
-	a.report(Problem{Step: step, What: fmt.Sprintf("%s is %q", key, value), Near: nearest(value, choices),
+	a.report(Problem{Step: step, What: fmt.Sprintf("%s is %q", key, value), Near: document.Nearest(value, choices),
 		Fix: "use " + strings.Join(choices, " or ")})
 	return false
 }
@@ -186,7 +188,7 @@ func checkRetry(r Retry, timeout Duration) []Problem {
 	case "", BackoffFixed, BackoffExponential:
 	default:
 		kinds := []string{BackoffFixed, BackoffExponential}
-		found = append(found, Problem{What: fmt.Sprintf("the kind of its back-off is %q", b.Kind), Near: nearest(b.Kind, kinds),
+		found = append(found, Problem{What: fmt.Sprintf("the kind of its back-off is %q", b.Kind), Near: document.Nearest(b.Kind, kinds),
 			Fix: "use " + strings.Join(kinds, " or ")})
 	}
 	if b.Kind == "" && b.Base != 0 {

@@ -21,7 +21,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	}
 	switch v := v.(type) {
 	case float64:
-		if v < 0 || v > float64(1<<63-1)/1e6 {
+		if v < 0 || v >= float64(1<<63-1)/1e6 {
 			return fmt.Errorf("duration %v ms is out of range: use 0 to 292 years", v)
 		}
 		*d = Duration(v * float64(time.Millisecond))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/nvent-go/nvent/internal/document"
 )
 
 // program is a compiled condition; nil means always.
@@ -32,7 +34,7 @@ func (a *analysis) checkConnections() {
 			a.report(Problem{Connection: i + 1, From: c.From, To: c.To, Step: c.To, What: what, Near: near, Fix: fix})
 		}
 		if _, ok := a.w.Steps[c.To]; !ok {
-			report("it leads to a step that does not exist", nearest(c.To, a.steps), "set `to` to one of the flow's steps")
+			report("it leads to a step that does not exist", document.Nearest(c.To, a.steps), "set `to` to one of the flow's steps")
 		}
 		a.checkSource(c.From, report)
 		if first, ok := seen[edge{c.From, c.To}]; ok {
@@ -42,7 +44,7 @@ func (a *analysis) checkConnections() {
 		}
 		if c.Repeat != "" && c.Repeat != RepeatFirst && c.Repeat != RepeatEach {
 			choices := []string{RepeatFirst, RepeatEach}
-			report(fmt.Sprintf("repeat is %q", c.Repeat), nearest(c.Repeat, choices), "use "+strings.Join(choices, " or "))
+			report(fmt.Sprintf("repeat is %q", c.Repeat), document.Nearest(c.Repeat, choices), "use "+strings.Join(choices, " or "))
 		}
 		if strings.TrimSpace(c.Condition) == "" {
 			if c.Condition != "" {
@@ -66,7 +68,7 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 	}
 	if step, ok := strings.CutPrefix(from, "step:"); ok {
 		step, failed := strings.CutSuffix(step, ":failed")
-		near := nearest(step, a.steps)
+		near := document.Nearest(step, a.steps)
 		switch {
 		case near == "":
 		case failed:
@@ -91,7 +93,7 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 	if from == "" {
 		what = "it comes from nowhere: `from` is empty"
 	}
-	report(what, nearest(from, events), "declare the event in the emits of the step that emits it")
+	report(what, document.Nearest(from, events), "declare the event in the emits of the step that emits it")
 }
 
 // checkSlots checks a step together with the connections that lead to it.

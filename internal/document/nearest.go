@@ -1,11 +1,11 @@
-package flow
+package document
 
 import "slices"
 
-// nearest returns the candidate that word was probably meant to be, or "" if none is close. Of equally close ones it returns
+// Nearest returns the candidate that word was probably meant to be, or "" if none is close. Of equally close ones it returns
 // the first in alphabetical order.
-func nearest(word string, candidates []string) string {
-	best, distance := "", max(2, len(word)/3)+1
+func Nearest(word string, candidates []string) string {
+	best, distance := "", min(max(2, len(word)/3), len(word)-1)+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := editDistance(word, c, distance); d < distance && c != word {
 			best, distance = c, d

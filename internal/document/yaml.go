@@ -1,0 +1,147 @@
+package document
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+func parseYAML(data []byte) (*Node, *Problem) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, problemAt(place{1, 1}, "the document is empty")
+	}
+	f, p := parseSafely(data)
+	if p != nil {
+		return nil, p
+	}
+	var body ast.Node
+	for _, d := range f.Docs {
+		if d.Body == nil || d.Body.Type() == ast.CommentType {
+			continue
+		}
+		if body != nil {
+			return nil, problemAt(placeOf(d.Body), "a second document begins here; a file holds one")
+		}
+		body = d.Body
+	}
+	if body == nil {
+		return nil, problemAt(place{1, 1}, "the document is empty")
+	}
+	return fromYAML(body, 0)
+}
+
+// parseSafely turns a panic of the YAML parser into an error: no document may take the process down.
+func parseSafely(data []byte) (f *ast.File, p *Problem) {
+	defer func() {
+		if r := recover(); r != nil {
+			f, p = nil, problemAt(place{1, 1}, "this is not YAML: the parser gave up on it (%v)", r)
+		}
+	}()
+	f, err := parser.ParseBytes(data, 0)
+	if err == nil {
+		return f, nil
+	}
+	at := place{1, 1}
+	what := err.Error()
+	var y yaml.Error
+	if errors.As(err, &y) {
+		what = y.GetMessage()
+		at = placeOfToken(y.GetToken())
+	}
+	return nil, problemAt(at, "this is not YAML: %s", what)
+}
+
+// placeOf returns where a node begins. The token of a block mapping is the colon after its first key.
+func placeOf(n ast.Node) place {
+	switch m := n.(type) {
+	case *ast.MappingValueNode:
+		n = m.Key
+	case *ast.MappingNode:
+		if !m.IsFlowStyle && len(m.Values) > 0 {
+			n = m.Values[0].Key
+		}
+	}
+	return placeOfToken(n.GetToken())
+}
+
+func placeOfToken(t *token.Token) place {
+	if t == nil || t.Position == nil {
+		return place{1, 1}
+	}
+	return place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+}
+
+func fromYAML(y ast.Node, depth int) (*Node, *Problem) {
+	n := &Node{at: placeOf(y)}
+	if depth > maxDepth {
+		return nil, problemAt(n.at, "the document is nested deeper than %d", maxDepth)
+	}
+	switch y := y.(type) {
+	case *ast.NullNode:
+	case *ast.StringNode:
+		n.kind, n.value = text, y.Value
+	case *ast.LiteralNode:
+		n.kind, n.value = text, y.Value.Value
+	case *ast.BoolNode:
+		n.kind, n.value = boolean, strconv.FormatBool(y.Value)
+	case *ast.IntegerNode:
+		n.kind, n.value = number, fmt.Sprint(y.Value)
+	case *ast.FloatNode:
+		if math.IsInf(y.Value, 0) {
+			return nil, problemAt(n.at, "number %s is out of range", y.Token.Value)
+		}
+		n.kind, n.value = number, strconv.FormatFloat(y.Value, 'g', -1, 64)
+	case *ast.SequenceNode:
+		n.kind = list
+		for _, v := range y.Values {
+			item, p := fromYAML(v, depth+1)
+			if p != nil {
+				return nil, p
+			}
+			n.items = append(n.items, item)
+		}
+	case *ast.MappingNode:
+		n.kind = mapping
+		for _, v := range y.Values {
+			if p := n.addYAML(v, depth); p != nil {
+				return nil, p
+			}
+		}
+	case *ast.MappingValueNode:
+		n.kind = mapping
+		return n, n.addYAML(y, depth)
+	default:
+		return nil, problemAt(n.at, "YAML's %s is not supported here: write plain keys and values", y.Type())
+	}
+	return n, nil
+}
+
+func (n *Node) addYAML(y *ast.MappingValueNode, depth int) *Problem {
+	at := placeOf(y.Key)
+	var name string
+	switch k := y.Key.(type) {
+	case *ast.StringNode:
+		name = k.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
+		name = k.GetToken().Value
+	default:
+		return problemAt(at, "YAML's %s is not supported as a key: write a plain word", k.Type())
+	}
+	if i := slices.IndexFunc(n.keys, func(k key) bool { return k.name == name }); i >= 0 {
+		return problemAt(at, "key %q is here twice, first in line %d", name, n.keys[i].at.line)
+	}
+	v, p := fromYAML(y.Value, depth+1)
+	if p != nil {
+		return p
+	}
+	n.keys = append(n.keys, key{name, at, v})
+	return nil
+}
