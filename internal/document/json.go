@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -94,6 +93,7 @@ func (r *jsonReader) list(n *Node, depth int) *Problem {
 }
 
 func (r *jsonReader) mapping(n *Node, depth int) *Problem {
+	seen := map[string]int{} // the lines of the keys
 	for r.dec.More() {
 		at := r.next()
 		t, err := r.dec.Token()
@@ -101,9 +101,10 @@ func (r *jsonReader) mapping(n *Node, depth int) *Problem {
 			return r.broken(at, err)
 		}
 		name, _ := t.(string) // the decoder takes nothing else as a key
-		if i := slices.IndexFunc(n.keys, func(k key) bool { return k.name == name }); i >= 0 {
-			return problemAt(at, "key %q is here twice, first in line %d", name, n.keys[i].at.line)
+		if line, dup := seen[name]; dup {
+			return problemAt(at, "key %q is here twice, first in line %d", name, line)
 		}
+		seen[name] = at.line
 		v, p := r.value(depth + 1)
 		if p != nil {
 			return p

@@ -6,18 +6,50 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// YAML returns JSON as YAML that [Parse] reads as the same value. The order of keys stays.
+// YAML returns JSON as YAML that [Parse] reads as the same value; numbers other than short integers keep the precision of
+// float64. The order of keys stays.
 func YAML(data []byte) ([]byte, error) {
 	n, p := parseJSON(data)
 	if p != nil {
 		return nil, fmt.Errorf("write YAML: line %d, column %d: %s", p.Line, p.Column, p.What)
 	}
+	if err := n.plainNumbers(); err != nil {
+		return nil, fmt.Errorf("write YAML: %w", err)
+	}
 	var b bytes.Buffer
 	n.write(&b, "")
 	return b.Bytes(), nil
+}
+
+var integer = regexp.MustCompile(`^-?[0-9]{1,18}$`)
+
+// plainNumbers writes all numbers so that every reader of YAML takes them for numbers: 1E3 is text to some.
+func (n *Node) plainNumbers() error {
+	if n.kind == number && !integer.MatchString(n.value) {
+		f, err := strconv.ParseFloat(n.value, 64)
+		if err != nil {
+			return fmt.Errorf("number %s is out of range", n.value)
+		}
+		n.value = strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(n.value, ".") {
+			n.value += ".0"
+		}
+	}
+	for _, item := range n.items {
+		if err := item.plainNumbers(); err != nil {
+			return err
+		}
+	}
+	for _, k := range n.keys {
+		if err := k.value.plainNumbers(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write writes a node in block style, from the start of a line on, and ends the line.

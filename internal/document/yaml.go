@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -45,7 +45,11 @@ func parseSafely(data []byte) (f *ast.File, p *Problem) {
 			f, p = nil, problemAt(place{1, 1}, "this is not YAML: the parser gave up on it (%v)", r)
 		}
 	}()
-	f, err := parser.ParseBytes(data, 0)
+	tokens := lexer.Tokenize(string(data))
+	if p := tooMuch(tokens); p != nil {
+		return nil, p
+	}
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // our message for those is better
 	if err == nil {
 		return f, nil
 	}
@@ -57,6 +61,41 @@ func parseSafely(data []byte) (f *ast.File, p *Problem) {
 		at = placeOfToken(y.GetToken())
 	}
 	return nil, problemAt(at, "this is not YAML: %s", what)
+}
+
+// maxTokens bounds a YAML document: the time that the parser takes grows with the square of a mapping's length.
+const maxTokens = 50_000
+
+// tooMuch finds what would cost the parser too much time or memory: length, and depth, for which its memory grows with the
+// square too.
+func tooMuch(tokens token.Tokens) *Problem {
+	if len(tokens) > maxTokens {
+		return problemAt(placeOfToken(tokens[maxTokens]), "the document is too long for YAML: write it as JSON, or split it")
+	}
+	flow := 0
+	var columns []int // of the block collections that are open
+	for i, t := range tokens {
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingValueType:
+			begin := t
+			if t.Type == token.MappingValueType && i > 0 {
+				begin = tokens[i-1] // the key
+			}
+			column := begin.Position.Column
+			for len(columns) > 0 && columns[len(columns)-1] >= column {
+				columns = columns[:len(columns)-1]
+			}
+			columns = append(columns, column)
+		}
+		if flow+len(columns) > 2*maxDepth {
+			return problemAt(placeOfToken(t), "the document is nested deeper than %d", maxDepth)
+		}
+	}
+	return nil
 }
 
 // placeOf returns where a node begins. The token of a block mapping is the colon after its first key.
@@ -110,21 +149,23 @@ func fromYAML(y ast.Node, depth int) (*Node, *Problem) {
 		}
 	case *ast.MappingNode:
 		n.kind = mapping
+		seen := map[string]int{}
 		for _, v := range y.Values {
-			if p := n.addYAML(v, depth); p != nil {
+			if p := n.addYAML(v, seen, depth); p != nil {
 				return nil, p
 			}
 		}
 	case *ast.MappingValueNode:
 		n.kind = mapping
-		return n, n.addYAML(y, depth)
+		return n, n.addYAML(y, map[string]int{}, depth)
 	default:
 		return nil, problemAt(n.at, "YAML's %s is not supported here: write plain keys and values", y.Type())
 	}
 	return n, nil
 }
 
-func (n *Node) addYAML(y *ast.MappingValueNode, depth int) *Problem {
+// addYAML adds a key. seen holds the lines of the keys before it.
+func (n *Node) addYAML(y *ast.MappingValueNode, seen map[string]int, depth int) *Problem {
 	at := placeOf(y.Key)
 	var name string
 	switch k := y.Key.(type) {
@@ -135,9 +176,10 @@ func (n *Node) addYAML(y *ast.MappingValueNode, depth int) *Problem {
 	default:
 		return problemAt(at, "YAML's %s is not supported as a key: write a plain word", k.Type())
 	}
-	if i := slices.IndexFunc(n.keys, func(k key) bool { return k.name == name }); i >= 0 {
-		return problemAt(at, "key %q is here twice, first in line %d", name, n.keys[i].at.line)
+	if line, dup := seen[name]; dup {
+		return problemAt(at, "key %q is here twice, first in line %d", name, line)
 	}
+	seen[name] = at.line
 	v, p := fromYAML(y.Value, depth+1)
 	if p != nil {
 		return p
