@@ -223,6 +223,7 @@ func watchEnds(ctx context.Context, e *queueEnv) error {
 	}
 	cause := errors.New("enough watched")
 	wctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	done, err := watch(wctx, e, q, e.name(), func(adapter.QueueEvent) {})
 	if err != nil {
 		return err
