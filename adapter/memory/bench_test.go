@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,5 +107,39 @@ func BenchmarkLatency(b *testing.B) {
 	cancel()
 	if err := <-returned; err != nil {
 		b.Fatal(err)
+	}
+}
+
+// BenchmarkCommit is a step of a run: a state document with one ordered index, and four records.
+func BenchmarkCommit(b *testing.B) {
+	ctx := b.Context()
+	s := memory.New(nil).Store()
+	if err := s.Declare(ctx, adapter.Collection{Name: "runs", Indexes: []adapter.Index{{Equal: []string{"status"}, Order: "wakeAt"}}}); err != nil {
+		b.Fatal(err)
+	}
+	filler := strings.Repeat(`{"step":"charge","attempt":1},`, 18)
+	bodies := make([][]byte, 64)
+	for i := range bodies {
+		bodies[i] = fmt.Appendf(nil, `{"status":"active","wakeAt":%d,"open":[%s]}`, 1700000000+i*7919%1000, filler[:len(filler)-1])
+	}
+	const runs, steps = 10_000, 10
+	all := ids(runs)
+	versions := make([]adapter.Version, runs)
+	b.SetBytes(int64(len(bodies[0])))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		k := i / steps % runs
+		put := adapter.Doc{Collection: "runs", ID: all[k], Version: versions[k], Body: bodies[i%len(bodies)]}
+		batch := adapter.Batch{Partition: all[k], Puts: []adapter.Doc{put}, Appends: []adapter.Append{{Subject: all[k], Records: []adapter.Record{
+			{Type: "step.started"}, {Type: "emit"}, {Type: "step.completed"}, {Type: "step.started"},
+		}}}}
+		if i/steps >= runs && i%steps == 0 { // the run of this place has been dropped, another one begins
+			batch.Drops = []string{all[k]}
+		}
+		done, err := s.Commit(ctx, batch)
+		if err != nil {
+			b.Fatal(err)
+		}
+		versions[k] = done.Versions[0]
 	}
 }

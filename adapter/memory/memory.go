@@ -71,6 +71,7 @@ type Backend struct {
 
 	mu      sync.RWMutex
 	queues  map[string]*jobQueue
+	store   *storage
 	running int // queue instances that are open: without one nobody could take what a timer brings
 
 }
@@ -78,6 +79,7 @@ type Backend struct {
 // New returns an empty backend. o may be nil.
 func New(o *Options) *Backend {
 	b := &Backend{o: o.withDefaults(), queues: map[string]*jobQueue{}}
+	b.store = newStorage(b)
 	return b
 }
 
@@ -108,6 +110,9 @@ func Factory() adapter.Factory {
 			var opened adapter.Opened
 			if s.Kinds&adapter.KindQueue != 0 {
 				opened.Queue = b.Queue()
+			}
+			if s.Kinds&adapter.KindStore != 0 {
+				opened.Store = b.Store()
 			}
 			return opened, nil
 		},
