@@ -17,7 +17,7 @@ type Options struct {
 	Clock adapter.Clock `json:"-"`
 
 	// DefaultLease is the lease of jobs that name none, and how long the group of a stream waits for a killed member.
-	// Default: 30 s.
+	// Default: 10 s.
 	DefaultLease time.Duration `json:"defaultLease,omitempty"`
 
 	// Finished jobs are kept this long and this many for each queue, unless the job says otherwise. Negative: not at all.
@@ -47,7 +47,7 @@ func (o *Options) withDefaults() Options {
 	if d.Clock == nil {
 		d.Clock = adapter.SystemClock()
 	}
-	set(&d.DefaultLease, 30*time.Second)
+	set(&d.DefaultLease, 10*time.Second)
 	set(&d.KeepCompleted, time.Hour)
 	set(&d.KeepCompletedCount, 1000)
 	set(&d.KeepFailed, 7*24*time.Hour)
@@ -71,6 +71,9 @@ type Backend struct {
 
 	mu      sync.RWMutex
 	queues  map[string]*jobQueue
+	topics  map[string]*topic
+	pruneAt int    // topics: when there are so many, those that hold nothing are forgotten
+	freshID uint64 // no message of a forgotten topic had a higher ID
 	store   *storage
 	running int // queue instances that are open: without one nobody could take what a timer brings
 
@@ -78,7 +81,7 @@ type Backend struct {
 
 // New returns an empty backend. o may be nil.
 func New(o *Options) *Backend {
-	b := &Backend{o: o.withDefaults(), queues: map[string]*jobQueue{}}
+	b := &Backend{o: o.withDefaults(), queues: map[string]*jobQueue{}, topics: map[string]*topic{}, pruneAt: 64}
 	b.store = newStorage(b)
 	return b
 }
@@ -110,6 +113,9 @@ func Factory() adapter.Factory {
 			var opened adapter.Opened
 			if s.Kinds&adapter.KindQueue != 0 {
 				opened.Queue = b.Queue()
+			}
+			if s.Kinds&adapter.KindStream != 0 {
+				opened.Stream = b.Stream()
 			}
 			if s.Kinds&adapter.KindStore != 0 {
 				opened.Store = b.Store()
