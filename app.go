@@ -196,7 +196,8 @@ func (a *App) bind() error {
 	handlers := a.engine.StepHandlers()
 	for _, name := range slices.Sorted(maps.Keys(a.flows)) {
 		d := a.flows[name]
-		errs = append(errs, d.Bind(handlers))
+		_, err := flow.Bind(d, handlers)
+		errs = append(errs, err)
 		a.engine.AddFlow(d)
 		for _, s := range d.Steps() {
 			if !s.External {

@@ -32,6 +32,9 @@ func (a *App) Close(ctx context.Context) error {
 	if started {
 		err = a.stopWorkers(ctx)
 	}
+	a.queue.close()
+	a.stream.close()
+	a.store.close()
 	a.engine.Close()
 	a.closeErr = errors.Join(err, a.closeAdapters())
 	return a.closeErr

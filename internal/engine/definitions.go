@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -169,21 +170,11 @@ func (e *Engine) HandleJob(queue, name string, h JobHandler) error {
 	return nil
 }
 
-// StepHandlers returns the registered handlers of steps, by name.
+// StepHandlers returns the registered handlers of steps.
 func (e *Engine) StepHandlers() []flow.Handler {
 	e.handlers.mu.RLock()
 	defer e.handlers.mu.RUnlock()
-	list := make([]flow.Handler, 0, len(e.handlers.steps))
-	for _, h := range e.handlers.steps {
-		list = append(list, h)
-	}
-	slices.SortFunc(list, func(a, b flow.Handler) int {
-		if a.Name() < b.Name() {
-			return -1
-		}
-		return 1
-	})
-	return list
+	return slices.Collect(maps.Values(e.handlers.steps))
 }
 
 func (h *handlers) step(name string) (flow.Handler, bool) {
