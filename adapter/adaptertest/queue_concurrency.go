@@ -32,7 +32,7 @@ func concurrencyKept(ctx context.Context, e *queueEnv) error {
 		g.enter()
 		defer g.leave()
 		h(hctx, d)
-		_ = settle(hctx, q, d, adapter.Complete, nil)
+		finish(hctx, e, q, d, adapter.Complete, nil)
 	})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func concurrencyLive(ctx context.Context, e *queueEnv) error {
 		g.enter()
 		defer g.leave()
 		h(hctx, d)
-		_ = settle(hctx, q, d, adapter.Complete, nil)
+		finish(hctx, e, q, d, adapter.Complete, nil)
 	})
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func concurrencySlow(ctx context.Context, e *queueEnv) error {
 	queue := e.name()
 	jobs := newJobs(queue, 50)
 	var seen tally[adapter.Job]
-	done := completing(q, &seen)
+	done := completing(e, q, &seen)
 	_, err = consume(ctx, e, q, queue, 2, func(hctx context.Context, d *adapter.Delivery) {
 		if d.ID == jobs[0].ID {
 			<-e.over
@@ -155,7 +155,7 @@ func concurrencyCallers(ctx context.Context, e *queueEnv) error {
 	}
 	queue := e.name()
 	var seen tally[adapter.Job]
-	if _, err := consume(ctx, e, a, queue, 4, completing(a, &seen)); err != nil {
+	if _, err := consume(ctx, e, a, queue, 4, completing(e, a, &seen)); err != nil {
 		return err
 	}
 	err = e.all(8, func(i int) error {

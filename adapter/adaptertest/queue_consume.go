@@ -29,7 +29,7 @@ func consumeEachOnce(ctx context.Context, e *queueEnv) error {
 	var seen tally[adapter.Job]
 	var consumers []*consumer
 	for _, q := range []adapter.Queue{a, b, a, b} {
-		c, err := consume(ctx, e, q, queue, 8, completing(q, &seen))
+		c, err := consume(ctx, e, q, queue, 8, completing(e, q, &seen))
 		if err != nil {
 			return err
 		}

@@ -77,6 +77,9 @@ func drainTakesNothing(ctx context.Context, e *queueEnv) error {
 		return err
 	}
 	c.cancel()
+	if err := e.quiet(ctx); err != nil { // until the driver has noticed
+		return err
+	}
 	if err := settle(ctx, q, &first.mine, adapter.Complete, nil); err != nil {
 		return fmt.Errorf("complete: %w", err)
 	}
@@ -89,7 +92,7 @@ func drainTakesNothing(ctx context.Context, e *queueEnv) error {
 	}
 	// What it had taken in advance must be free for others.
 	var seen tally[adapter.Job]
-	if _, err := consume(ctx, e, q, queue, 4, completing(q, &seen)); err != nil {
+	if _, err := consume(ctx, e, q, queue, 4, completing(e, q, &seen)); err != nil {
 		return err
 	}
 	return e.until(ctx, "the rest is delivered to others", func() (bool, error) { return seen.len() == len(jobs)-1, nil })

@@ -136,7 +136,7 @@ func queueLeaks(ctx context.Context, e *queueEnv) error {
 		}
 		queue := e.name()
 		var seen tally[adapter.Job]
-		c, err := consume(ctx, e, q, queue, 2, completing(q, &seen))
+		c, err := consume(ctx, e, q, queue, 2, completing(e, q, &seen))
 		if err != nil {
 			return err
 		}

@@ -118,11 +118,8 @@ func enqueueKeepsValues(ctx context.Context, e *queueEnv) error {
 	}
 	var seen tally[error]
 	_, err = consume(ctx, e, q, queue, 4, func(hctx context.Context, d *adapter.Delivery) {
-		if err := sameJSON(d.Data, want[d.ID]); err != nil {
-			seen.add(fmt.Errorf("delivered data: %w", err))
-			return
-		}
-		seen.add(settle(hctx, q, d, adapter.Complete, func(s *adapter.Settlement) { s.Result = want[d.ID] }))
+		finish(hctx, e, q, d, adapter.Complete, func(s *adapter.Settlement) { s.Result = want[d.ID] })
+		seen.add(sameJSON(d.Data, want[d.ID]))
 	})
 	if err != nil {
 		return err
@@ -132,7 +129,7 @@ func enqueueKeepsValues(ctx context.Context, e *queueEnv) error {
 	}
 	for _, err := range seen.list() {
 		if err != nil {
-			return err
+			return fmt.Errorf("delivered data: %w", err)
 		}
 	}
 	for i, f := range fidelity {
@@ -231,7 +228,7 @@ func enqueueSurvivesRestart(ctx context.Context, e *queueEnv) error {
 		return err
 	}
 	var seen tally[adapter.Job]
-	c, err := consume(ctx, e, q, e.name(), 1, completing(q, &seen)) // must reconnect by itself
+	c, err := consume(ctx, e, q, e.name(), 1, completing(e, q, &seen)) // must reconnect by itself
 	if err != nil {
 		return err
 	}
@@ -244,7 +241,7 @@ func enqueueSurvivesRestart(ctx context.Context, e *queueEnv) error {
 	if q, err = e.open(ctx); err != nil {
 		return err
 	}
-	if _, err := consume(ctx, e, q, queue, 4, completing(q, &seen)); err != nil {
+	if _, err := consume(ctx, e, q, queue, 4, completing(e, q, &seen)); err != nil {
 		return err
 	}
 	for _, j := range jobs {

@@ -75,9 +75,6 @@ func idRefused(ctx context.Context, e *queueEnv, s adapter.JobState) error {
 	if err != nil {
 		return err
 	}
-	if (s == adapter.JobCompleted || s == adapter.JobFailed) && a.Info().IDRetained == 0 {
-		return nil // nothing is promised about finished jobs
-	}
 	queue := e.name()
 	j, err := bring(ctx, e, a, queue, s)
 	if err != nil {
@@ -186,7 +183,7 @@ func idOutlivesKeep(ctx context.Context, e *queueEnv) error {
 		return err
 	}
 	var seen tally[adapter.Job]
-	if _, err := consume(ctx, e, q, j.Queue, 1, completing(q, &seen)); err != nil {
+	if _, err := consume(ctx, e, q, j.Queue, 1, completing(e, q, &seen)); err != nil {
 		return err
 	}
 	if err := e.until(ctx, "the job is delivered", func() (bool, error) { return seen.len() > 0, nil }); err != nil {

@@ -59,7 +59,7 @@ func keepCount(ctx context.Context, e *queueEnv) error {
 		return err
 	}
 	var seen tally[adapter.Job]
-	if _, err := consume(ctx, e, q, queue, 1, completing(q, &seen)); err != nil {
+	if _, err := consume(ctx, e, q, queue, 1, completing(e, q, &seen)); err != nil {
 		return err
 	}
 	var page adapter.Page[adapter.Job]

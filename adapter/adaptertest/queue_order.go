@@ -20,7 +20,7 @@ func queueOrderChecks() []queueCheck {
 // delivered consumes a queue one by one and returns the IDs of the first n jobs in the order of delivery.
 func delivered(ctx context.Context, e *queueEnv, q adapter.Queue, queue string, n int) ([]string, error) {
 	var seen tally[adapter.Job]
-	c, err := consume(ctx, e, q, queue, 1, completing(q, &seen))
+	c, err := consume(ctx, e, q, queue, 1, completing(e, q, &seen))
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,15 @@ func pageUnderChange(ctx context.Context, e *queueEnv) error {
 	if err != nil {
 		return err
 	}
+	for _, desc := range []bool{false, true} {
+		if err := pageThrough(ctx, e, q, desc); err != nil {
+			return fmt.Errorf("newest first %v: %w", desc, err)
+		}
+	}
+	return nil
+}
+
+func pageThrough(ctx context.Context, e *queueEnv, q adapter.Queue, desc bool) error {
 	queue := e.name()
 	jobs := newJobs(queue, 20)
 	if err := enqueue(ctx, q, jobs...); err != nil {
@@ -51,7 +60,7 @@ func pageUnderChange(ctx context.Context, e *queueEnv) error {
 	}
 	var seen tally[adapter.Job]
 	counts := map[string]int{}
-	query := adapter.JobQuery{Limit: 4}
+	query := adapter.JobQuery{Limit: 4, Desc: desc}
 	for pages := 0; ; pages++ {
 		page, err := q.List(ctx, queue, query)
 		if err != nil {
@@ -69,7 +78,7 @@ func pageUnderChange(ctx context.Context, e *queueEnv) error {
 			return fmt.Errorf("list does not end: %d jobs so far", len(counts))
 		}
 		if pages == 1 {
-			if _, err := consume(ctx, e, q, queue, 1, completing(q, &seen)); err != nil {
+			if _, err := consume(ctx, e, q, queue, 1, completing(e, q, &seen)); err != nil {
 				return err
 			}
 		}

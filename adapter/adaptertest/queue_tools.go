@@ -207,12 +207,21 @@ func settle(ctx context.Context, q adapter.Queue, d *adapter.Delivery, v adapter
 	return errs[0]
 }
 
-// completing returns a handler that adds each delivery to t and completes it. A completion that is refused shows as a job that
-// is not completed, or is delivered again.
-func completing(q adapter.Queue, t *tally[adapter.Job]) handler {
+// finish settles a delivery in its handler. Where that fails the handler waits for the end of the check: to return would hand
+// the job back, and a driver that refuses every settlement would deliver it for ever.
+func finish(
+	ctx context.Context, e *queueEnv, q adapter.Queue, d *adapter.Delivery, v adapter.Verdict, edit func(*adapter.Settlement),
+) {
+	if settle(ctx, q, d, v, edit) != nil {
+		<-e.over
+	}
+}
+
+// completing returns a handler that adds each delivery to t and completes it.
+func completing(e *queueEnv, q adapter.Queue, t *tally[adapter.Job]) handler {
 	return func(ctx context.Context, d *adapter.Delivery) {
 		t.add(d.Job)
-		_ = settle(ctx, q, d, adapter.Complete, nil)
+		finish(ctx, e, q, d, adapter.Complete, nil)
 	}
 }
 

@@ -69,10 +69,10 @@ func watchLife(ctx context.Context, e *queueEnv) error {
 	}
 	_, err = consume(ctx, e, q, queue, 2, func(hctx context.Context, d *adapter.Delivery) {
 		if d.ID == good.ID {
-			_ = settle(hctx, q, d, adapter.Complete, func(s *adapter.Settlement) { s.Result = json.RawMessage(`{"n":1}`) })
+			finish(hctx, e, q, d, adapter.Complete, func(s *adapter.Settlement) { s.Result = json.RawMessage(`{"n":1}`) })
 			return
 		}
-		_ = settle(hctx, q, d, adapter.Fail, func(s *adapter.Settlement) { s.Err = `broken "thing"` })
+		finish(hctx, e, q, d, adapter.Fail, func(s *adapter.Settlement) { s.Err = `broken "thing"` })
 	})
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func watchGlobal(ctx context.Context, e *queueEnv) error {
 		return err
 	}
 	var seen tally[adapter.Job]
-	if _, err := consume(ctx, e, b, queue, 1, completing(b, &seen)); err != nil {
+	if _, err := consume(ctx, e, b, queue, 1, completing(e, b, &seen)); err != nil {
 		return err
 	}
 	return e.until(ctx, "another instance's events were seen", func() (bool, error) {

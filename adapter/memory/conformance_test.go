@@ -34,3 +34,19 @@ func queues() adaptertest.Harness[adapter.Queue] {
 }
 
 func TestQueueConformance(t *testing.T) { adaptertest.TestQueue(t, queues()) }
+
+func streams() adaptertest.Harness[adapter.Stream] {
+	return over(func(b *memory.Backend) adapter.Stream { return b.Stream() })
+}
+
+func TestStreamConformance(t *testing.T) { adaptertest.TestStream(t, streams()) }
+
+func stores() adaptertest.Harness[adapter.Store] {
+	return over(func(b *memory.Backend) adapter.Store { return b.Store() })
+}
+
+func TestStoreConformance(t *testing.T) { adaptertest.TestStore(t, stores()) }
+
+func BenchmarkQueueConformance(b *testing.B)  { adaptertest.BenchmarkQueue(b, queues()) }
+func BenchmarkStreamConformance(b *testing.B) { adaptertest.BenchmarkStream(b, streams()) }
+func BenchmarkStoreConformance(b *testing.B)  { adaptertest.BenchmarkStore(b, stores()) }
