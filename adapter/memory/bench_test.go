@@ -122,7 +122,7 @@ func BenchmarkCommit(b *testing.B) {
 	for i := range bodies {
 		bodies[i] = fmt.Appendf(nil, `{"status":"active","wakeAt":%d,"open":[%s]}`, 1700000000+i*7919%1000, filler[:len(filler)-1])
 	}
-	const runs, steps = 10_000, 10
+	const runs, steps = 1_000, 10
 	all := ids(runs)
 	versions := make([]adapter.Version, runs)
 	b.SetBytes(int64(len(bodies[0])))
