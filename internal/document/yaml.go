@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 
 	"github.com/goccy/go-yaml"
@@ -98,6 +99,8 @@ func tooMuch(tokens token.Tokens) *Problem {
 	return nil
 }
 
+var octal = regexp.MustCompile(`^[-+]?0[0-9_]+$`)
+
 // placeOf returns where a node begins. The token of a block mapping is the colon after its first key.
 func placeOf(n ast.Node) place {
 	switch m := n.(type) {
@@ -133,6 +136,9 @@ func fromYAML(y ast.Node, depth int) (*Node, *Problem) {
 		n.kind, n.value = boolean, strconv.FormatBool(y.Value)
 	case *ast.IntegerNode:
 		n.kind, n.value = number, fmt.Sprint(y.Value)
+		if octal.MatchString(y.Token.Value) {
+			return nil, problemAt(n.at, "a number that begins with 0 is octal in YAML: leave the 0 out, or put text in quotes")
+		}
 	case *ast.FloatNode:
 		if math.IsInf(y.Value, 0) {
 			return nil, problemAt(n.at, "number %s is out of range", y.Token.Value)
@@ -167,6 +173,10 @@ func fromYAML(y ast.Node, depth int) (*Node, *Problem) {
 // addYAML adds a key. seen holds the lines of the keys before it.
 func (n *Node) addYAML(y *ast.MappingValueNode, seen map[string]int, depth int) *Problem {
 	at := placeOf(y.Key)
+	if y.Start != nil && y.Start.Value != ":" {
+		// {password: a,b}: what follows the comma may be half of a value, and a secret, so that it is not shown.
+		return problemAt(at, "there is a comma before this, but no key: value after it; text with a comma needs quotes")
+	}
 	var name string
 	switch k := y.Key.(type) {
 	case *ast.StringNode:
