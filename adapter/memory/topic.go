@@ -143,6 +143,7 @@ func (t *topic) place(from string) (uint64, error) {
 
 // join adds a subscription to its group, which it makes if need be.
 func (t *topic) join(s *subscription, o *adapter.SubscribeOptions) error {
+	t.trim(t.b.now())
 	g := t.groups[o.Group]
 	if o.Group == "" || g == nil {
 		pos, err := t.place(o.From)
@@ -178,4 +179,5 @@ func (t *topic) leave(s *subscription) {
 	case g.ephemeral:
 		delete(t.groups, g.name)
 	}
+	t.trim(t.b.now()) // of what was kept for this one
 }
