@@ -66,7 +66,11 @@ func arityProblem(s *Step, h Handler) Problem {
 		}
 		has = fmt.Sprintf("%s: %s", leads(n), quoted(events))
 	}
-	return Problem{Step: s.Name, What: fmt.Sprintf("handler %q takes %d inputs, but %s", h.name, len(h.in), has),
+	takes := "1 input"
+	if len(h.in) > 1 {
+		takes = fmt.Sprintf("%d inputs", len(h.in))
+	}
+	return Problem{Step: s.Name, What: fmt.Sprintf("handler %q takes %s, but %s", h.name, takes, has),
 		Fix: "give the handler one parameter for each connection, in their order, or register it with flow.FuncN"}
 }
 

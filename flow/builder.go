@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"fmt"
-	"reflect"
 )
 
 // Flow is a flow under construction. In is the type of what starts it, Out the type of its result (struct{} if it has none).
@@ -139,10 +138,4 @@ func Returns[In, Out any](f *Flow[In, Out], s *StepRef[Out]) {
 			}
 		}
 	}
-}
-
-// typeUse is a place where an event is used with a Go type.
-type typeUse struct {
-	typ   reflect.Type
-	where string
 }

@@ -21,16 +21,16 @@ const (
 // Compile analyses a document. The error lists every mistake; it is an [*Invalid]. The definition keeps the document: the
 // caller must not change it afterwards.
 func Compile(w Wiring) (*Definition, error) {
-	d, problems := analyse(w)
+	d, problems := analyse(w, nil)
 	if len(problems) > 0 {
 		return nil, &Invalid{Flow: w.Name, Problems: problems}
 	}
 	return d, nil
 }
 
-// analyse checks a document and compiles it as far as it can.
-func analyse(w Wiring) (*Definition, []Problem) {
-	a := &analysis{w: w, steps: slices.Sorted(maps.Keys(w.Steps)), emitters: map[string][]string{}}
+// analyse checks a document and compiles it.
+func analyse(w Wiring, incomplete map[string]bool) (*Definition, []Problem) {
+	a := &analysis{w: w, steps: slices.Sorted(maps.Keys(w.Steps)), emitters: map[string][]string{}, incomplete: incomplete}
 	a.checkFlow()
 	for _, name := range a.steps {
 		a.checkStep(name, w.Steps[name])
@@ -53,7 +53,10 @@ type analysis struct {
 	steps    []string            // names, sorted
 	emitters map[string][]string // event -> steps, sorted
 	programs []program           // by connection
-	problems []Problem
+	starts   bool                // it has a start step
+	// incomplete are steps whose connections are not all in the document, because of mistakes that are reported already.
+	incomplete map[string]bool
+	problems   []Problem
 }
 
 func (a *analysis) report(p Problem) { a.problems = append(a.problems, p) }
@@ -66,16 +69,16 @@ func (a *analysis) checkFlow() {
 		a.report(Problem{What: "it has no steps", Fix: "add at least a start step"})
 		return
 	}
-	starts, returns := 0, []string{}
+	var returns []string
 	for _, name := range a.steps {
 		if a.w.Steps[name].Config.Start {
-			starts++
+			a.starts = true
 		}
 		if a.w.Steps[name].Config.Returns {
 			returns = append(returns, name)
 		}
 	}
-	if starts == 0 {
+	if !a.starts {
 		a.report(Problem{What: "no step is a start step, so nothing would ever run",
 			Fix: "set config.start of the step that takes the flow's input; in Go, add it with flow.Start"})
 	}
@@ -121,7 +124,9 @@ func badEvent(name string) (what, fix string) {
 
 func (a *analysis) checkStep(name string, s StepDefinition) {
 	report := func(what, fix string) { a.report(Problem{Step: name, What: what, Fix: fix}) }
-	if what := badName(name); what != "" {
+	if name == "" {
+		a.report(Problem{What: "one of its steps has an empty name", Fix: nameFix})
+	} else if what := badName(name); what != "" {
 		report("its name "+what, nameFix)
 	}
 	if s.Name != "" && s.Name != name {
@@ -172,7 +177,7 @@ func (a *analysis) checkChoice(step, key, value string, choices ...string) bool 
 		return true
 	}
 	a.report(Problem{Step: step, What: fmt.Sprintf("%s is %q", key, value), Near: document.Nearest(value, choices),
-		Fix: "use " + strings.Join(choices, " or ")})
+		Fix: "use " + orList(choices)})
 	return false
 }
 
@@ -189,7 +194,7 @@ func checkRetry(r Retry, timeout Duration) []Problem {
 	default:
 		kinds := []string{BackoffFixed, BackoffExponential}
 		found = append(found, Problem{What: fmt.Sprintf("the kind of its back-off is %q", b.Kind), Near: document.Nearest(b.Kind, kinds),
-			Fix: "use " + strings.Join(kinds, " or ")})
+			Fix: "use " + orList(kinds)})
 	}
 	if b.Kind == "" && b.Base != 0 {
 		report("its back-off has a base but no kind", "set kind to "+BackoffFixed+" or "+BackoffExponential)
@@ -206,6 +211,12 @@ func checkRetry(r Retry, timeout Duration) []Problem {
 		report(fmt.Sprintf("the jitter of its back-off is %v", b.Jitter), "it is the part of a delay that is random: use 0 to 1")
 	}
 	return found
+}
+
+// orList returns "a, b or c".
+func orList(choices []string) string {
+	last := len(choices) - 1
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
 func quoted(names []string) string {

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/nvent-go/nvent/internal/document"
 )
 
 // conditionEnv is what a condition can see.
@@ -40,10 +43,28 @@ func compileCondition(text string) (*vm.Program, error) {
 	}
 	var at *file.Error
 	if errors.As(err, &at) && at.Line > 0 {
-		return nil, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column+1, at.Message)
+		return nil, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column+1, explain(at.Message))
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	return nil, errors.New(first)
+	return nil, errors.New(explain(first))
+}
+
+// explain adds to a message of the expression compiler what it cannot know.
+func explain(message string) string {
+	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
+		switch near := document.Nearest(name, []string{"payload", "event"}); {
+		case slices.Contains(unstable, name):
+			return fmt.Sprintf("%s() is left out, because its result is not decided by the event alone", name)
+		case near != "":
+			return fmt.Sprintf("unknown name %q; did you mean %q?", name, near)
+		default:
+			return fmt.Sprintf("unknown name %q: there are payload and event, so a field is payload.%s", name, name)
+		}
+	}
+	if typ, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
+		return fmt.Sprintf("its result is of type %s, and not true or false", typ)
+	}
+	return message
 }
 
 // holds reports whether the connection is taken for this event. Integers of the payload are exact as long as they fit into

@@ -57,69 +57,76 @@ func (d *draft) handlers() []Handler {
 }
 
 func (d *draft) wiring() Wiring {
-	w, _ := d.build()
-	return w
+	return d.build().wiring
 }
 
 func (d *draft) definition() (*Definition, error) {
-	w, problems := d.build()
-	def, found := analyse(w)
-	if problems = slices.Concat(d.problems, problems, found); len(problems) > 0 {
+	b := d.build()
+	def, found := analyse(b.wiring, b.incomplete)
+	if problems := slices.Concat(d.problems, b.problems, found); len(problems) > 0 {
 		return nil, &Invalid{Flow: d.name, Problems: problems}
 	}
 	return def, nil
 }
 
-// build makes the document, and finds the mistakes that a document cannot contain.
-func (d *draft) build() (Wiring, []Problem) {
-	w := Wiring{Name: d.name, Steps: make(map[string]StepDefinition, len(d.steps)), Connections: []Connection{}}
-	var found []Problem
-	uses := map[string][]typeUse{}
-	for _, s := range d.steps {
-		report := func(what, fix string) { found = append(found, Problem{Step: s.def.Name, What: what, Fix: fix}) }
-		def := s.def
-		switch {
-		case def.Config.External && s.handler.call != nil:
-			report("it is external but has a handler", "pass nil as the handler, or drop flow.External()")
-		case def.Config.External:
-			def.Handler = ""
-		case s.handler.call == nil:
-			report("its handler is nil", "pass a function; only a step with flow.External() has none")
-		}
-		for _, e := range s.emits {
-			if nilEvent(e) {
-				report("flow.Emits got nil instead of an event", "declare the event with flow.NewEvent before it is used")
-				continue
-			}
-			def.Config.Emits = append(def.Config.Emits, e.Name())
-			uses[e.Name()] = append(uses[e.Name()], typeUse{e.describe().typ, fmt.Sprintf("step %q emits it", def.Name)})
-		}
-		for _, e := range s.on {
-			if nilEvent(e) {
-				report("it subscribes to nil instead of an event", "declare the event with flow.NewEvent before it is used")
-				continue
-			}
-			if owner := e.describe().owner; owner != nil && owner != d {
-				report(fmt.Sprintf("it subscribes to %q of another flow, %q", e.Name(), owner.name), "subscribe to steps of this flow only")
-				continue
-			}
-			uses[e.Name()] = append(uses[e.Name()], typeUse{e.describe().typ, fmt.Sprintf("step %q subscribes to it", def.Name)})
-			w.Connections = append(w.Connections, Connection{From: e.Name(), To: def.Name})
-		}
-		s.setEdges(w.Connections[len(w.Connections)-countTo(w.Connections, def.Name):], report)
-		w.Steps[def.Name] = def
-	}
-	return w, append(found, typeProblems(uses)...)
+// built is the document of a draft, with the mistakes that a document cannot contain.
+type built struct {
+	wiring     Wiring
+	problems   []Problem
+	incomplete map[string]bool // steps with connections that are left out
+	uses       map[string][]typeUse
 }
 
-func countTo(cs []Connection, step string) int {
-	n := 0
-	for _, c := range cs {
-		if c.To == step {
-			n++
+// build makes the document.
+func (d *draft) build() *built {
+	b := &built{
+		wiring:     Wiring{Name: d.name, Steps: make(map[string]StepDefinition, len(d.steps)), Connections: []Connection{}},
+		incomplete: map[string]bool{}, uses: map[string][]typeUse{},
+	}
+	for _, s := range d.steps {
+		b.add(d, s)
+	}
+	b.problems = append(b.problems, typeProblems(b.uses)...)
+	return b
+}
+
+func (b *built) add(d *draft, s *stepDraft) {
+	def := s.def
+	report := func(what, fix string) { b.problems = append(b.problems, Problem{Step: def.Name, What: what, Fix: fix}) }
+	use := func(e AnyEvent, how string) {
+		b.uses[e.Name()] = append(b.uses[e.Name()], typeUse{e.describe().typ, fmt.Sprintf("step %q %s it", def.Name, how)})
+	}
+	switch {
+	case def.Config.External && s.handler.call != nil:
+		report("it is external but has a handler", "pass nil as the handler, or drop flow.External()")
+	case def.Config.External:
+		def.Handler = ""
+	case s.handler.call == nil:
+		report("its handler is nil", "pass a function; only a step with flow.External() has none")
+	}
+	for _, e := range s.emits {
+		if nilEvent(e) {
+			report("flow.Emits got nil instead of an event", "declare the event with flow.NewEvent before it is used")
+			continue
+		}
+		def.Config.Emits = append(def.Config.Emits, e.Name())
+		use(e, "emits")
+	}
+	var edges []Connection
+	for _, e := range s.on {
+		if nilEvent(e) {
+			report("it subscribes to nil instead of an event", "declare the event with flow.NewEvent before it is used")
+		} else if owner := e.describe().owner; owner != nil && owner != d {
+			report(fmt.Sprintf("it subscribes to %q of another flow, %q", e.Name(), owner.name), "subscribe to steps of this flow only")
+		} else {
+			edges = append(edges, Connection{From: e.Name(), To: def.Name})
+			use(e, "subscribes to")
 		}
 	}
-	return n
+	s.setEdges(edges, report)
+	b.incomplete[def.Name] = len(edges) < len(s.on)
+	b.wiring.Steps[def.Name] = def
+	b.wiring.Connections = append(b.wiring.Connections, edges...)
 }
 
 // setEdges writes conditions and repeat modes to the step's connections.
@@ -193,4 +200,10 @@ func typeProblems(uses map[string][]typeUse) []Problem {
 		}
 	}
 	return found
+}
+
+// typeUse is a place where an event is used with a Go type.
+type typeUse struct {
+	typ   reflect.Type
+	where string
 }

@@ -21,14 +21,20 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	}
 	switch v := v.(type) {
 	case float64:
-		if v < 0 || v >= float64(1<<63-1)/1e6 {
+		if v < 0 {
+			return fmt.Errorf("duration %v ms is negative", v)
+		}
+		if v >= float64(1<<63-1)/1e6 {
 			return fmt.Errorf("duration %v ms is out of range: use 0 to 292 years", v)
 		}
 		*d = Duration(v * float64(time.Millisecond))
 		return nil
 	case string:
 		p, err := time.ParseDuration(v)
-		if err != nil || p < 0 {
+		if err == nil && p < 0 {
+			return fmt.Errorf("duration %q is negative", v)
+		}
+		if err != nil {
 			return fmt.Errorf("duration %q is not understood: write it like \"1m30s\", or as a number of milliseconds", v)
 		}
 		*d = Duration(p)

@@ -44,7 +44,7 @@ func (a *analysis) checkConnections() {
 		}
 		if c.Repeat != "" && c.Repeat != RepeatFirst && c.Repeat != RepeatEach {
 			choices := []string{RepeatFirst, RepeatEach}
-			report(fmt.Sprintf("repeat is %q", c.Repeat), document.Nearest(c.Repeat, choices), "use "+strings.Join(choices, " or "))
+			report(fmt.Sprintf("repeat is %q", c.Repeat), document.Nearest(c.Repeat, choices), "use "+orList(choices))
 		}
 		if strings.TrimSpace(c.Condition) == "" {
 			if c.Condition != "" {
@@ -54,8 +54,7 @@ func (a *analysis) checkConnections() {
 		}
 		p, err := compileCondition(c.Condition)
 		if err != nil {
-			report(fmt.Sprintf("condition `%s` does not compile: %s", c.Condition, err), "",
-				"a condition is true or false and sees `payload` and `event`, as in: payload.total > 100")
+			report(fmt.Sprintf("condition `%s` does not compile: %s", c.Condition, err), "", "a condition reads like: payload.total > 100")
 		}
 		a.programs[i] = p
 	}
@@ -114,7 +113,13 @@ func (a *analysis) checkSlots(name string, s StepDefinition) {
 		}
 		return
 	}
+	if a.incomplete[name] {
+		return
+	}
 	if len(slots) == 0 {
+		if !a.starts {
+			return // which is reported
+		}
 		report("it can never run: no connection leads to it, and it is not a start step",
 			"connect it to an event or to the end of a step, or set config.start")
 		return
