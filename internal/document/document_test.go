@@ -107,6 +107,8 @@ func TestNearest(t *testing.T) {
 		{"order.packd", "order.packed order.placed", "order.packed"},
 		{"hcarge", "charge change", "charge"},
 		{"zebra", "emits external join", ""},
+		{"retries", "handler retry", "retry"},
+		{"order.charged", "order.placed", ""},
 		{"a", "bcdef", ""},
 		{"a", "b", ""},
 		{"", "b", ""},

@@ -5,7 +5,11 @@ import "slices"
 // Nearest returns the candidate that word was probably meant to be, or "" if none is close. Of equally close ones it returns
 // the first in alphabetical order.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", min(max(2, len(word)/3), len(word)-1)+1
+	most := min(2, len(word)-1)
+	if len(word) > 6 {
+		most = 3
+	}
+	best, distance := "", most+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := editDistance(word, c, distance); d < distance && c != word {
 			best, distance = c, d
