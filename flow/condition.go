@@ -78,10 +78,7 @@ func (s subscription) holds(event string, payload json.RawMessage) (bool, error)
 	if err == nil {
 		var out any
 		if out, err = expr.Run(s.cond, conditionEnv{Payload: v, Event: event}); err == nil {
-			if b, ok := out.(bool); ok {
-				return b, nil
-			}
-			err = fmt.Errorf("the result is %v and not true or false", out)
+			return out == true, nil // it is a bool: expr.AsBool sees to that
 		}
 	}
 	var at *file.Error
