@@ -93,15 +93,33 @@ func exclusiveOne(ctx context.Context, e *streamEnv) error {
 	}
 	topic, o := e.name(), adapter.SubscribeOptions{Group: e.name(), Exclusive: true, Prefetch: 1}
 	var first, second tally[adapter.Message]
-	active, err := subscribe(ctx, e, a, topic, o, collecting(&first))
+	busy := make(chan struct{})
+	active, err := subscribe(ctx, e, a, topic, o, func(_ context.Context, m *adapter.Message) error {
+		first.add(*m)
+		select {
+		case <-busy:
+		case <-e.over:
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
 	standby := join(ctx, e, b, topic, o, collecting(&second)) // it may not be ready before its turn comes
+	if err := e.quiet(ctx); err != nil {
+		return err
+	}
 	want := messages(topic, "k", 0, 10)
 	if err := publish(ctx, b, want...); err != nil {
 		return err
 	}
+	if err := arrived(ctx, e, &first, 1); err != nil {
+		return err
+	}
+	if err := e.quiet(ctx); err != nil { // the active member is busy: a member of a shared group would help out
+		return err
+	}
+	close(busy)
 	if err := exactly(ctx, e, "messages of the active member", &first, want); err != nil {
 		return err
 	}
