@@ -1,3 +1,8 @@
+// Package nvent is event-driven work: jobs on queues, flows of steps wired by the events that they emit, on memory or on the
+// backend of your choice, with the same code and the same promises.
+//
+// An [App] runs what it is given: flows (package flow), and jobs ([Job]). [Start] begins a run of a flow, [Run.Wait] returns
+// its result, and [Run.Events] follows its log. No crash of a process loses a run.
 package nvent
 
 import (
@@ -41,7 +46,6 @@ type App struct {
 	abort      context.CancelFunc // ends running handlers
 	abortCtx   context.Context
 	workers    sync.WaitGroup
-	running    int // workers that have not returned
 }
 
 type phase int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -65,8 +66,8 @@ func (a *App) stopWorkers(ctx context.Context) error {
 // closeAdapters closes what this App opened, the last first.
 func (a *App) closeAdapters() error {
 	var errs []error
-	for i := len(a.opened) - 1; i >= 0; i-- {
-		errs = append(errs, a.opened[i]())
+	for _, closeAdapter := range slices.Backward(a.opened) {
+		errs = append(errs, closeAdapter())
 	}
 	a.opened = nil
 	return errors.Join(errs...)

@@ -113,7 +113,7 @@ func TestFanInRunsToItsEnd(t *testing.T) {
 
 func TestPromise3_EmissionsOfAFailedAttemptAreNeverSeen(t *testing.T) {
 	t.Parallel()
-	f := fanIn(func(ctx context.Context, o order) (struct{}, error) {
+	f := fanIn(func(ctx context.Context, _ order) (struct{}, error) {
 		info, _ := flow.Info(ctx)
 		if err := charged.Emit(ctx, receipt{fmt.Sprintf("try%d", info.Attempt)}); err != nil {
 			return struct{}{}, err

@@ -116,10 +116,10 @@ func (s *search) workerMoves(w *world, i int, yield func(*world, bool)) {
 			}
 			k.Verdict = s.commit(n, o, out)
 			k.Next = out.Dispatch
-			k.Phase = commited
+			k.Phase = committed
 			s.remove(n, out.Remove)
 		})
-	case commited:
+	case committed:
 		step(func(n *world, k *worker) {
 			for _, t := range k.Next {
 				s.enqueue(n, t)

@@ -56,12 +56,12 @@ func production() rules {
 type phase int
 
 const (
-	idle     phase = iota
-	taken          // has a delivery, has not checked it
-	running        // its handler runs
-	decided        // its handler has returned
-	commited       // its outcome is in the store, what follows is not issued
-	issued         // what follows is issued, its delivery is not settled
+	idle      phase = iota
+	taken           // has a delivery, has not checked it
+	running         // its handler runs
+	decided         // its handler has returned
+	committed       // its outcome is in the store, what follows is not issued
+	issued          // what follows is issued, its delivery is not settled
 )
 
 type worker struct {
@@ -105,21 +105,13 @@ func (w *world) clone() *world {
 	c.State = w.State.Clone()
 	c.Log = slices.Clone(w.Log)
 	c.Jobs = map[string]job{}
-	for k, v := range w.Jobs {
-		c.Jobs[k] = v
-	}
+	maps.Copy(c.Jobs, w.Jobs)
 	c.Tokens = map[string]flow.Token{}
-	for k, v := range w.Tokens {
-		c.Tokens[k] = v
-	}
+	maps.Copy(c.Tokens, w.Tokens)
 	c.Late = slices.Clone(w.Late)
 	c.Issued, c.Lost = map[string]int{}, map[string]int{}
-	for k, v := range w.Issued {
-		c.Issued[k] = v
-	}
-	for k, v := range w.Lost {
-		c.Lost[k] = v
-	}
+	maps.Copy(c.Issued, w.Issued)
+	maps.Copy(c.Lost, w.Lost)
 	for i := range c.Workers {
 		c.Workers[i].Next = slices.Clone(w.Workers[i].Next)
 	}

@@ -52,8 +52,8 @@ func (b *writeBehind) watch(w *stepRun) {
 
 func (b *writeBehind) run(ctx context.Context) {
 	for {
-		wait, any := b.next()
-		if !any {
+		wait, busy := b.next()
+		if !busy {
 			select {
 			case <-b.wake:
 				continue
@@ -71,7 +71,7 @@ func (b *writeBehind) run(ctx context.Context) {
 }
 
 // next returns how long until there is something to do.
-func (b *writeBehind) next() (wait time.Duration, any bool) {
+func (b *writeBehind) next() (wait time.Duration, busy bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

@@ -63,13 +63,12 @@ type Engine struct {
 	held     heldRuns
 	narrow   bool // the queue reaches fewer processes than the store: dispatches have an owner
 
-	offset   atomic.Int64 // store clock minus ours, in nanoseconds
-	ctx      context.Context
-	stop     context.CancelCauseFunc
-	wg       sync.WaitGroup // background loops
-	alarmMu  sync.Mutex
-	alarmed  map[string]time.Time
-	draining atomic.Bool
+	offset  atomic.Int64 // store clock minus ours, in nanoseconds
+	ctx     context.Context
+	stop    context.CancelCauseFunc
+	wg      sync.WaitGroup // background loops
+	alarmMu sync.Mutex
+	alarmed map[string]time.Time
 }
 
 // New returns an engine on open adapters. It declares its collections in the store and starts nothing.

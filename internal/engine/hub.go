@@ -125,10 +125,8 @@ func (h *hub) listen(shard int) {
 
 func (h *hub) hint(_ context.Context, m *adapter.Message) error {
 	var body hint
-	if err := json.Unmarshal(m.Data, &body); err != nil {
-		return nil // not ours; a hint cannot do harm
-	}
-	if body.From != h.e.Instance {
+	// What cannot be read is not ours: a hint too many does no harm.
+	if json.Unmarshal(m.Data, &body) != nil || body.From != h.e.Instance {
 		h.notify(m.Key)
 	}
 	return nil

@@ -196,7 +196,7 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 		defer watchdog.Stop()
 	}
 	e.behind.watch(w)
-	result, err := call(h, w.attempt.With(ctx), in)
+	result, err := call(w.attempt.With(ctx), h, in)
 	if !w.claimed.take() {
 		return // abandoned
 	}
@@ -204,7 +204,7 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 }
 
 // call runs a handler and turns its panic into an error.
-func call(h flow.Handler, ctx context.Context, in flow.Inputs) (result json.RawMessage, err error) {
+func call(ctx context.Context, h flow.Handler, in flow.Inputs) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())

@@ -114,7 +114,7 @@ func conditional() *flow.Flow[int, string] {
 
 func broken() *flow.Flow[string, string] {
 	f := flow.New[string, string]("demo-broken")
-	flow.Returns(f, flow.Start(f, "explode", func(_ context.Context, s string) (string, error) {
+	flow.Returns(f, flow.Start(f, "explode", func(context.Context, string) (string, error) {
 		return "", flow.Permanent(errors.New("nothing handles this"))
 	}))
 	return f
