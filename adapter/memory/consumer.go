@@ -31,6 +31,7 @@ type worker struct {
 	wake    chan struct{}
 	called  bool
 	current *delivery
+	ctx     *jobContext // for the next one
 }
 
 // call gets a worker for the waiting jobs. It calls one at a time: a worker that comes and leaves jobs behind calls the
@@ -77,7 +78,7 @@ func (c *consumer) work(w *worker) {
 		if d == nil {
 			return
 		}
-		c.h(&d.ctx, &d.d)
+		c.h(d.ctx, &d.d)
 		d.ctx.end(context.Canceled)
 	}
 }
@@ -85,6 +86,7 @@ func (c *consumer) work(w *worker) {
 // next waits for a job. It returns nil when the worker is not needed any more.
 func (c *consumer) next(w *worker) *delivery {
 	most := c.askLimit()
+	w.ctx = &jobContext{parent: c.ctx}
 	q := c.q
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -99,7 +101,7 @@ func (c *consumer) next(w *worker) *delivery {
 			q.call() // what it was called for is left for others
 			return nil
 		}
-		if d := q.take(c); d != nil {
+		if d := q.take(c, w.ctx); d != nil {
 			w.current = d
 			q.call()
 			return d
@@ -124,7 +126,11 @@ func (c *consumer) askLimit() int {
 func (c *consumer) finish(w *worker) {
 	d := w.current
 	w.current = nil
-	if d == nil || !d.live || c.killed {
+	if d == nil {
+		return
+	}
+	d.returned = true
+	if !d.live || c.killed {
 		return
 	}
 	c.q.release(d.job, 0, c.q.b.now())

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"sync"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -41,13 +42,33 @@ type annotation struct {
 // time, even when the lease is gone and the job has another delivery.
 type delivery struct {
 	d        adapter.Delivery
-	ctx      jobContext
+	ctx      *jobContext
 	job      *job
 	consumer *consumer
 	live     bool // the lease holds; guarded by the mutex of the queue
 	used     bool // handed out
+	returned bool // its handler has
 	orphan   bool // the instance was killed: the lease runs out at job.due
 	late     bool // beyond its Timeout: likewise
+}
+
+// jobs are the jobs that newJob uses again.
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
+func newJob(spec *adapter.NewJob, now time.Time) *job {
+	j := jobs.Get().(*job)
+	*j = job{index: -1}
+	j.last = &j.first
+	j.first.d.NewJob, j.first.d.CreatedAt = *spec, now
+	return j
+}
+
+// free lets a job that the queue has forgotten be used again, if nobody else can have it: a handler that has not returned,
+// maybe of an earlier delivery, reads its delivery.
+func (j *job) free() {
+	if j.last == &j.first && (!j.first.used || j.first.returned) {
+		jobs.Put(j)
+	}
 }
 
 // spec is what the job was enqueued with. It never changes.

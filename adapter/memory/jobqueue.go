@@ -113,14 +113,15 @@ func (q *jobQueue) leave(j *job) {
 	}
 }
 
-// forget removes a job that has left.
+// forget removes a job that has left. It must not be looked at after that.
 func (q *jobQueue) forget(j *job) {
 	delete(q.jobs, j.spec().ID)
 	q.all.remove(j)
+	j.free()
 }
 
-// take hands the next job to a consumer, or returns nil.
-func (q *jobQueue) take(c *consumer) *delivery {
+// take hands the next job to a consumer, under a context that has not been used, or returns nil.
+func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
 	if q.paused {
 		return nil
 	}
@@ -139,7 +140,7 @@ func (q *jobQueue) take(c *consumer) *delivery {
 	q.active.push(j)
 	q.receipt++
 	d.job, d.consumer, d.live, d.used = j, c, true, true
-	d.ctx.parent = c.ctx
+	d.ctx = ctx
 	d.d.State, d.d.Attempt, d.d.Delivery, d.d.Error = adapter.JobActive, j.attempt, j.delivered, j.err
 	d.d.StartedAt = now
 	d.d.Receipt = strconv.FormatUint(q.receipt, 36)
@@ -181,17 +182,17 @@ func (q *jobQueue) retry(j *job, errText string, delay time.Duration, now time.T
 func (q *jobQueue) complete(j *job, result []byte, now time.Time) {
 	j.attempt++
 	j.result = result
-	q.finish(j, adapter.JobCompleted, now)
 	q.event(adapter.EventCompleted, j, now, result)
+	q.finish(j, adapter.JobCompleted, now)
 }
 
 func (q *jobQueue) fail(j *job, errText string, now time.Time) {
 	j.err = errText
-	q.finish(j, adapter.JobFailed, now)
 	if len(q.watchers) > 0 {
 		text, _ := json.Marshal(errText) // a string always has a JSON form
 		q.event(adapter.EventFailed, j, now, text)
 	}
+	q.finish(j, adapter.JobFailed, now)
 }
 
 func (q *jobQueue) finish(j *job, state adapter.JobState, now time.Time) {

@@ -154,7 +154,7 @@ func (in *Queue) Apply(ctx context.Context, queue string, a adapter.JobAction, s
 	defer q.mu.Unlock()
 	changed := 0
 	for _, j := range q.selected(states, sel, now) {
-		if q.jobs[j.spec().ID] == j && slices.Contains(states, j.state) { // an ID may be named twice
+		if slices.Contains(states, j.state) {
 			q.apply(a, j, now)
 			changed++
 		}
@@ -180,7 +180,8 @@ func (q *jobQueue) selected(states []adapter.JobState, sel adapter.Selection, no
 				jobs = append(jobs, j)
 			}
 		}
-		return jobs
+		slices.SortFunc(jobs, func(a, b *job) int { return cmp.Compare(a.made, b.made) })
+		return slices.Compact(jobs) // an ID may be named twice
 	}
 	query := *sel.Query
 	if len(query.States) > 0 {

@@ -92,12 +92,9 @@ func (in *Queue) Enqueue(ctx context.Context, jobs ...adapter.NewJob) ([]adapter
 // enqueue adds a batch of jobs of this queue.
 func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) {
 	now := q.b.now()
-	var made [batch]*job
+	var made [batch]*job // before the lock is taken
 	for i := range jobs {
-		j := &job{index: -1}
-		j.last = &j.first
-		j.first.d.NewJob, j.first.d.CreatedAt = jobs[i], now
-		made[i] = j
+		made[i] = newJob(&jobs[i], now)
 	}
 	q.mu.Lock()
 	for i, j := range made[:len(jobs)] {
@@ -106,6 +103,7 @@ func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) {
 		if old := q.jobs[id]; old != nil {
 			if !q.expired(old, now) {
 				results[i].Existing = old.state
+				j.free()
 				continue
 			}
 			q.leave(old)
