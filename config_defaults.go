@@ -2,42 +2,39 @@ package nvent
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
-	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/config"
 	"github.com/nvent-go/nvent/internal/engine"
 )
 
-const day = 24 * time.Hour
-
-// withDefaults returns the configuration with everything filled in.
+// withDefaults returns the configuration with everything filled in. A kind that has a driver has no adapter's name.
 func (c Config) withDefaults() Config {
-	if c.Queue.Driver == nil {
-		c.Queue.Adapter = cmp.Or(c.Queue.Adapter, "memory")
+	retention := c.Store.Retention
+	config.SetDefaults(&c)
+	if retention.MetadataTTL == 0 {
+		c.Store.Retention.MetadataTTL = max(c.Store.Retention.MetadataTTL, c.Store.Retention.EventTTL)
 	}
-	if c.Stream.Driver == nil {
-		c.Stream.Adapter = cmp.Or(c.Stream.Adapter, "memory")
+	if c.Store.State.Cleanup.Strategy == engine.CleanupTTL {
+		c.Store.State.Cleanup.TTL = cmp.Or(c.Store.State.Cleanup.TTL, time.Hour)
 	}
-	if c.Store.Driver == nil {
-		c.Store.Adapter = cmp.Or(c.Store.Adapter, "memory")
+	c.Queue.Default.Prefix = cmp.Or(c.Queue.Default.Prefix, c.Store.Namespace)
+	if c.Queue.Driver != nil {
+		c.Queue.Adapter = ""
 	}
-	c.Queue.Default.Attempts = cmp.Or(c.Queue.Default.Attempts, 3)
-	if c.Queue.Default.Backoff == (flow.Backoff{}) {
-		c.Queue.Default.Backoff = flow.Exponential(time.Second).WithMax(time.Minute).WithJitter(0.2)
+	if c.Stream.Driver != nil {
+		c.Stream.Adapter = ""
 	}
-	c.Queue.Default.Worker.Concurrency = cmp.Or(c.Queue.Default.Worker.Concurrency, 32)
-	c.Store.Namespace = cmp.Or(c.Store.Namespace, "nvent")
-	c.Store.Retention.EventTTL = cmp.Or(c.Store.Retention.EventTTL, 7*day)
-	c.Store.Retention.MetadataTTL = cmp.Or(c.Store.Retention.MetadataTTL, max(30*day, c.Store.Retention.EventTTL))
-	c.Store.State.Cleanup.Strategy = cmp.Or(c.Store.State.Cleanup.Strategy, engine.CleanupNever)
-	c.Store.State.Cleanup.TTL = cmp.Or(c.Store.State.Cleanup.TTL, time.Hour)
-	c.Flow.StepTimeout = cmp.Or(c.Flow.StepTimeout, 5*time.Minute)
-	c.Limits.Payload = cmp.Or(c.Limits.Payload, 1<<20)
+	if c.Store.Driver != nil {
+		c.Store.Adapter = ""
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.Logger = c.logger("engine")
 	if c.Clock == nil {
 		c.Clock = adapter.SystemClock()
 	}
@@ -49,16 +46,41 @@ func (c Config) withDefaults() Config {
 
 // concurrency returns how many handlers of a queue may run at once.
 func (c Config) concurrency(queue string) int {
-	if n := c.Queue.Queues[queue].Concurrency; n > 0 {
-		return n
-	}
-	return c.Queue.Default.Worker.Concurrency
+	return cmp.Or(c.Queue.Queues[queue].Worker.Concurrency, c.Queue.Default.Worker.Concurrency)
 }
 
 // autorun reports whether this instance runs the jobs of a queue.
 func (c Config) autorun(queue string) bool {
-	if on := c.Queue.Queues[queue].Autorun; on != nil {
-		return *on
+	return *cmp.Or(c.Queue.Queues[queue].Worker.Autorun, c.Queue.Default.Worker.Autorun)
+}
+
+// debugParts are the keys of Config.Debug.
+var debugParts = []string{"adapters", "all", "engine"}
+
+// logger returns the logger of a part, at the level that Debug sets for it.
+func (c Config) logger(part string) *slog.Logger {
+	level, ok := c.Debug[part]
+	if !ok {
+		level, ok = c.Debug["all"]
 	}
-	return c.Queue.Default.Worker.Autorun == nil || *c.Queue.Default.Worker.Autorun
+	if !ok {
+		return c.Logger
+	}
+	return slog.New(levelHandler{level, c.Logger.Handler()})
+}
+
+// levelHandler decides by its own level what reaches a handler, in place of the handler's level.
+type levelHandler struct {
+	level slog.Level
+	slog.Handler
+}
+
+func (h levelHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+func (h levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return levelHandler{h.level, h.Handler.WithAttrs(attrs)}
+}
+
+func (h levelHandler) WithGroup(name string) slog.Handler {
+	return levelHandler{h.level, h.Handler.WithGroup(name)}
 }

@@ -1,81 +1,74 @@
 package nvent
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/config"
+	"github.com/nvent-go/nvent/internal/document"
 	"github.com/nvent-go/nvent/internal/engine"
 )
 
-// Validate reports everything that is wrong with the configuration: what, where, and how to fix it. New calls it.
+// Validate reports everything that is wrong with the configuration, adapters and their options included: a [*ConfigError], or
+// nil. It opens nothing. [New] calls it. Positions are where a value was loaded from.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(where, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("config %s: %w: %s", where, adapter.ErrInvalid, fmt.Sprintf(format, args...)))
+	v := validation{config: c, full: c.withDefaults(), problems: config.Check(c, c.origins)}
+	v.backoff()
+	v.retention()
+	v.debug()
+	v.adapters()
+	return configError(v.problems)
+}
+
+// validation collects what is wrong with a configuration.
+type validation struct {
+	config, full Config // as given, and with the defaults
+	problems     []config.Problem
+}
+
+func (v *validation) refuse(key, what, fix string) *config.Problem {
+	where := v.config.origins[key].Value.String()
+	v.problems = append(v.problems, config.Problem{Where: where, Key: key, What: what, Fix: fix})
+	return &v.problems[len(v.problems)-1]
+}
+
+func (v *validation) backoff() {
+	const key = "queue.defaultConfig.backoff"
+	b := v.config.Queue.Default.Backoff
+	switch {
+	case b == flow.Backoff{}:
+	case b.Kind == "":
+		v.refuse(key, "has no kind", "add kind: fixed (base every time) or kind: exponential (base, twice base, ... up to max)")
+	case b.Kind == flow.BackoffExponential && b.Base == 0:
+		v.refuse(key, "has no base, which the exponential kind doubles", "add base: 1s, or how long the first delay is to be")
+	case b.Max != 0 && b.Max < b.Base:
+		v.refuse(key+".max", config.FormatDuration(time.Duration(b.Max))+" is less than base, "+
+			config.FormatDuration(time.Duration(b.Base)), "raise max or lower base")
 	}
-	both := "both an adapter name and a driver are given; keep one of them"
-	if c.Queue.Adapter != "" && c.Queue.Driver != nil {
-		bad("queue.adapter", "%s", both)
+}
+
+func (v *validation) retention() {
+	r := v.full.Store.Retention
+	if r.EventTTL > 0 && r.MetadataTTL > 0 && r.MetadataTTL < r.EventTTL {
+		v.refuse("store.retention.metadataTTL", config.FormatDuration(r.MetadataTTL)+" is shorter than eventTTL, "+
+			config.FormatDuration(r.EventTTL), "logs cannot outlive their runs: raise metadataTTL or lower eventTTL")
 	}
-	if c.Stream.Adapter != "" && c.Stream.Driver != nil {
-		bad("stream.adapter", "%s", both)
+	cleanup := v.full.Store.State.Cleanup
+	if cleanup.TTL != 0 && cleanup.Strategy != engine.CleanupTTL {
+		v.refuse("store.state.cleanup.ttl", "has no effect with strategy "+config.ShowText(cleanup.Strategy),
+			"set strategy: ttl, or remove ttl")
 	}
-	if c.Store.Adapter != "" && c.Store.Driver != nil {
-		bad("store.adapter", "%s", both)
-	}
-	d := c.withDefaults()
-	for _, k := range []struct {
-		where, name string
-		kind        adapter.Kind
-		driver      bool
-	}{
-		{"queue.adapter", d.Queue.Adapter, adapter.KindQueue, c.Queue.Driver != nil},
-		{"stream.adapter", d.Stream.Adapter, adapter.KindStream, c.Stream.Driver != nil},
-		{"store.adapter", d.Store.Adapter, adapter.KindStore, c.Store.Driver != nil},
-	} {
-		if k.driver {
-			continue
+}
+
+func (v *validation) debug() {
+	for _, part := range slices.Sorted(maps.Keys(v.config.Debug)) {
+		if !slices.Contains(debugParts, part) {
+			key := config.Join("debug", part)
+			p := v.refuse(key, "there is no such part to log", "use "+strings.Join(debugParts, ", "))
+			p.Where, p.Near = v.config.origins[key].Key.String(), document.Nearest(part, debugParts)
 		}
-		if _, err := d.Registry.Find(k.name, k.kind); err != nil {
-			errs = append(errs, fmt.Errorf("config %s: %w", k.where, err))
-		}
 	}
-	for name, options := range c.Connections {
-		if _, err := json.Marshal(options); err != nil {
-			bad("connections."+name, "it does not encode as JSON: %v", err)
-		}
-	}
-	if n := c.Queue.Default.Attempts; n < 0 {
-		bad("queue.defaultConfig.attempts", "%d is negative; it is the number of tries in total, at least 1", n)
-	}
-	if n := c.Queue.Default.Worker.Concurrency; n < 0 {
-		bad("queue.defaultConfig.worker.concurrency", "%d is negative; it is the number of handlers at once, at least 1", n)
-	}
-	for name, w := range c.Queue.Queues {
-		if w.Concurrency < 0 {
-			bad("queue.queues."+name+".worker.concurrency", "%d is negative; it is the number of handlers at once, at least 1", w.Concurrency)
-		}
-	}
-	r := c.Store.Retention
-	if r.EventTTL < 0 || r.MetadataTTL < 0 {
-		bad("store.retention", "a TTL is negative; leave it out for the default")
-	} else if d.Store.Retention.MetadataTTL < d.Store.Retention.EventTTL {
-		bad("store.retention.metadataTTL", "%v is shorter than eventTTL (%v): logs cannot outlive their runs; raise it or lower eventTTL",
-			d.Store.Retention.MetadataTTL, d.Store.Retention.EventTTL)
-	}
-	strategies := []string{engine.CleanupNever, engine.CleanupImmediate, engine.CleanupOnComplete, engine.CleanupTTL}
-	if s := d.Store.State.Cleanup.Strategy; !slices.Contains(strategies, s) {
-		bad("store.state.cleanup.strategy", "%q is not one of %s", s, strings.Join(strategies, ", "))
-	}
-	if c.Limits.Payload < 0 {
-		bad("limits.payload", "%d is negative; it is a number of bytes", c.Limits.Payload)
-	}
-	if c.Flow.StepTimeout < 0 {
-		bad("flow.stepTimeout", "%v is negative", c.Flow.StepTimeout)
-	}
-	return errors.Join(errs...)
 }
