@@ -52,11 +52,11 @@ type delivery struct {
 	late     bool // beyond its Timeout: likewise
 }
 
-// jobs are the jobs that newJob uses again.
-var jobs = sync.Pool{New: func() any { return new(job) }}
+// jobPool has the jobs that newJob uses again.
+var jobPool = sync.Pool{New: func() any { return new(job) }}
 
 func newJob(spec *adapter.NewJob, now time.Time) *job {
-	j := jobs.Get().(*job)
+	j := jobPool.Get().(*job)
 	*j = job{index: -1}
 	j.last = &j.first
 	j.first.d.NewJob, j.first.d.CreatedAt = *spec, now
@@ -67,7 +67,7 @@ func newJob(spec *adapter.NewJob, now time.Time) *job {
 // maybe of an earlier delivery, reads its delivery.
 func (j *job) free() {
 	if j.last == &j.first && (!j.first.used || j.first.returned) {
-		jobs.Put(j)
+		jobPool.Put(j)
 	}
 }
 

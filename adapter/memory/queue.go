@@ -120,7 +120,7 @@ func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) {
 }
 
 // Consume takes jobs until ctx ends. A Concurrency below 1 counts as 1, and Prefetch is not needed: taking a job costs
-// nothing here. See [adapter.Queue].
+// nothing here. A delivery must not be used after its handler has returned, its memory is. See [adapter.Queue].
 func (in *Queue) Consume(ctx context.Context, queue string, o adapter.ConsumeOptions, h func(context.Context, *adapter.Delivery)) error {
 	if queue == "" || h == nil {
 		return invalid("consume", "no queue or no handler", "")
