@@ -16,8 +16,8 @@ import (
 // there is the [Stream].
 //
 // An event is handled in the goroutine that publishes it: when Publish returns, every listener has had it, first those of its
-// name and then those of all events, in the order in which they were added. So events of one publisher arrive in order, and a slow listener slows its publishers down. Its
-// methods may be called from many goroutines, and from within listeners.
+// name and then those of all events, in the order in which they were added. So events of one publisher arrive in order, and a
+// slow listener slows its publishers down. Its methods may be called from many goroutines, and from within listeners.
 type Bus struct {
 	log       *slog.Logger
 	mu        sync.Mutex // of changes

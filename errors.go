@@ -49,7 +49,8 @@ var (
 // Page is a part of a list. Next is empty at the end, else the Cursor of the next page.
 type Page[T any] = adapter.Page[T]
 
-// wrap returns err as an [*Error] of an operation. It wraps once: an Error keeps what it says, and gains what it lacks.
+// wrap returns err as an [*Error] of what the user called. It wraps once: what a driver, or a method that another one calls,
+// has said about its own operation is replaced; its cause and its advice stay.
 func wrap(name, op string, err error) error {
 	if err == nil {
 		return nil
@@ -57,9 +58,6 @@ func wrap(name, op string, err error) error {
 	e := Error{Op: op, Adapter: name, Err: err}
 	if inner, ok := outermost(err); ok {
 		e.Err, e.Hint = inner.Err, inner.Hint
-		if inner.Op != "" {
-			e.Op = inner.Op
-		}
 		if inner.Adapter != "" {
 			e.Adapter = inner.Adapter
 		}

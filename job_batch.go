@@ -3,8 +3,8 @@ package nvent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -49,11 +49,13 @@ type batcher[T any] struct {
 
 // batch is a set of values that is handled together. The goroutine of its first delivery handles it.
 type batch[T any] struct {
-	values   []T
-	contexts []context.Context
-	full     chan struct{} // closed by who fills it
-	handled  chan struct{} // closed when errs is there
-	errs     []error       // nil: all went well
+	ctx     context.Context // with the values of the first
+	cancel  context.CancelCauseFunc
+	values  []T
+	live    int           // deliveries whose contexts have not ended; guarded by the batcher
+	full    chan struct{} // closed by who fills it
+	handled chan struct{} // closed when errs is there
+	errs    []error       // nil: all went well
 }
 
 func (b *batcher[T]) handle(ctx context.Context, d *adapter.Delivery) adapter.Settlement {
@@ -63,9 +65,16 @@ func (b *batcher[T]) handle(ctx context.Context, d *adapter.Delivery) adapter.Se
 	}
 	current, i := b.join(ctx, v)
 	if i == 0 {
+		unhook := context.AfterFunc(ctx, func() { b.leave(current, context.Cause(ctx)) })
 		b.lead(current)
+		unhook()
 	} else {
-		<-current.handled
+		select {
+		case <-current.handled:
+		case <-ctx.Done():
+			b.leave(current, context.Cause(ctx))
+			<-current.handled
+		}
 	}
 	if current.errs != nil {
 		err = current.errs[i]
@@ -80,11 +89,12 @@ func (b *batcher[T]) join(ctx context.Context, v T) (current *batch[T], i int) {
 	current = b.next
 	if current == nil {
 		current = &batch[T]{full: make(chan struct{}), handled: make(chan struct{})}
+		current.ctx, current.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 		b.next = current
 	}
 	i = len(current.values)
 	current.values = append(current.values, v)
-	current.contexts = append(current.contexts, ctx)
+	current.live++
 	if len(current.values) == b.size {
 		b.next = nil
 		close(current.full)
@@ -92,9 +102,23 @@ func (b *batcher[T]) join(ctx context.Context, v T) (current *batch[T], i int) {
 	return current, i
 }
 
+// leave notes that the context of a delivery has ended. That of the batch ends with the last.
+func (b *batcher[T]) leave(current *batch[T], cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if current.live--; current.live > 0 {
+		return
+	}
+	if b.next == current {
+		b.next = nil // who comes now belongs to a batch that goes on
+	}
+	current.cancel(cause)
+}
+
 // lead waits until the batch is full or has waited long enough, and handles it.
 func (b *batcher[T]) lead(current *batch[T]) {
 	defer close(current.handled)
+	defer current.cancel(nil)
 	timer := time.NewTimer(batchLinger)
 	defer timer.Stop()
 	select {
@@ -106,7 +130,7 @@ func (b *batcher[T]) lead(current *batch[T]) {
 		}
 		b.mu.Unlock()
 	}
-	ctx, cancel := b.context(current.contexts)
+	ctx, cancel := b.bound(current.ctx)
 	defer cancel()
 	errs, err := b.call(ctx, current.values)
 	n := len(current.values)
@@ -115,10 +139,7 @@ func (b *batcher[T]) lead(current *batch[T]) {
 			b.job.name, len(errs), n))
 	}
 	if err != nil {
-		errs = make([]error, n)
-		for i := range errs {
-			errs[i] = err
-		}
+		errs = slices.Repeat([]error{err}, n)
 	}
 	for i := range errs {
 		errs[i] = because(ctx, errs[i])
@@ -135,29 +156,11 @@ func (b *batcher[T]) call(ctx context.Context, values []T) (errs []error, err er
 	return b.handler(ctx, values), nil
 }
 
-// context returns the context of a batch: with the values of the first, it ends with the last.
-func (b *batcher[T]) context(all []context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(all[0]))
-	left := new(atomic.Int64)
-	left.Store(int64(len(all)))
-	unhook := make([]func() bool, len(all))
-	for i, one := range all {
-		unhook[i] = context.AfterFunc(one, func() {
-			if left.Add(-1) == 0 {
-				cancel(context.Cause(one))
-			}
-		})
-	}
-	stop := func() {
-		for _, f := range unhook {
-			f()
-		}
-		cancel(nil)
-	}
+// bound bounds a batch by the timeout of the job type.
+func (b *batcher[T]) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if b.job.timeout == 0 {
-		return ctx, stop
+		return ctx, func() {}
 	}
-	bounded, cancelTimeout := context.WithTimeoutCause(ctx, b.job.timeout,
+	return context.WithTimeoutCause(ctx, b.job.timeout,
 		fmt.Errorf("%w: a batch of job %q ran longer than %v", ErrTimeout, b.job.name, b.job.timeout))
-	return bounded, func() { cancelTimeout(); stop() }
 }

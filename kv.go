@@ -93,7 +93,8 @@ func (kv *KV) Clear(ctx context.Context, pattern string) (int, error) {
 	const op = "clear keys"
 	prefix, star := strings.CutSuffix(pattern, "*")
 	if strings.ContainsAny(prefix, `*?[\`) {
-		return 0, kv.wrap(op, hinted(fmt.Errorf("pattern %q: %w", pattern, ErrUnsupported), "use a prefix and one star at the end: \"session:*\""))
+		return 0, kv.wrap(op, hinted(fmt.Errorf("pattern %q: %w", pattern, ErrUnsupported),
+			"use a prefix and one star at the end: \"session:*\""))
 	}
 	if !star {
 		return kv.clearOne(ctx, op, pattern)

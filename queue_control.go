@@ -84,7 +84,8 @@ func (q *Queue) Apply(ctx context.Context, queue string, a JobAction, query Jobs
 		return 0, wrap(q.name, "apply", fmt.Errorf("%w: action %q: use retry, remove, promote or cancel", ErrInvalid, a))
 	}
 	if query.Cursor != "" {
-		return 0, wrap(q.name, op, hinted(fmt.Errorf("%w: the query has a cursor", ErrInvalid), "call again without one until it returns 0"))
+		return 0, wrap(q.name, op, hinted(fmt.Errorf("%w: the query has a cursor", ErrInvalid),
+			"call again without one until it returns 0"))
 	}
 	query, none, err := q.resolve(ctx, queue, query)
 	if err != nil || none {

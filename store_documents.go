@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ func (s *Store) Save(ctx context.Context, collection, id string, doc any, o ...D
 		Puts:      []adapter.Doc{{Collection: collection, ID: ownPrefix + id, Version: expect, Body: body}},
 	})
 	if err != nil {
-		return 0, wrap(s.name, op, about(collection+"/"+id, showOwnIDs(err)))
+		return 0, wrap(s.name, op, documentError(collection, id, err))
 	}
 	return done.Versions[0], nil
 }
@@ -102,7 +103,7 @@ func (s *Store) Delete(ctx context.Context, collection, id string, o ...Document
 		Deletes:   []adapter.Doc{{Collection: collection, ID: ownPrefix + id, Version: expect}},
 	})
 	if err != nil {
-		return wrap(s.name, op, about(collection+"/"+id, showOwnIDs(err)))
+		return wrap(s.name, op, documentError(collection, id, err))
 	}
 	return nil
 }
@@ -117,7 +118,8 @@ func (s *Store) documentBody(doc any, o []DocumentOption) (expect Version, body 
 		body = bytes.TrimLeft(body, " \t\r\n")
 	}
 	if body[0] != '{' {
-		return 0, nil, hinted(fmt.Errorf("%w: %T is not a JSON object", ErrInvalid, doc), "save a struct or a map; the value may be a field of it")
+		return 0, nil, hinted(fmt.Errorf("%w: %T is not a JSON object", ErrInvalid, doc),
+			"save a struct or a map; the value may be a field of it")
 	}
 	if bytes.Contains(body, []byte(`"`+versionKey+`"`)) {
 		if expect, body, err = cutVersion(body); err != nil {
@@ -148,7 +150,8 @@ func cutVersion(body json.RawMessage) (Version, json.RawMessage, error) {
 	if text := string(raw); text != "null" {
 		var err error
 		if v, err = strconv.ParseInt(text, 10, 64); err != nil || v < 0 {
-			return 0, nil, hinted(fmt.Errorf("%w: %s is %.50s", ErrInvalid, versionKey, text), "it is the version that Get or Save returned")
+			return 0, nil, hinted(fmt.Errorf("%w: %s is %.50s", ErrInvalid, versionKey, text),
+				"it is the version that Get or Save returned")
 		}
 	}
 	rest, err := json.Marshal(fields)
@@ -169,10 +172,18 @@ func shownDocument(d adapter.Doc) Document {
 	return Document{ID: strings.TrimPrefix(d.ID, ownPrefix), Version: d.Version, Body: append(body, rest...)}
 }
 
+// documentError says which document an error of the driver is about. A conflict says so itself.
+func documentError(collection, id string, err error) error {
+	if errors.Is(err, ErrConflict) {
+		return showOwnIDs(err)
+	}
+	return about(collection+"/"+id, err)
+}
+
 // showOwnIDs returns a conflict with the documents as users know them. Other errors pass.
 func showOwnIDs(err error) error {
-	conflict, ok := err.(*Conflict) //nolint:errorlint // one that is wrapped keeps the words around it, and then its IDs
-	if !ok {
+	var conflict *Conflict
+	if !errors.As(err, &conflict) {
 		return err
 	}
 	shown := &Conflict{Current: make([]adapter.Doc, len(conflict.Current))}

@@ -147,15 +147,16 @@ func (s *Store) listen(ctx context.Context, subject string) *logNews {
 		return n
 	}
 	topic, key := hintTopic(subject)
+	hear := func(_ context.Context, m *adapter.Message) error {
+		if m.Key == key {
+			n.tell()
+		}
+		return nil
+	}
 	go func() {
 		defer close(n.ended)
 		for {
-			err := s.o.stream.Subscribe(ctx, topic, adapter.SubscribeOptions{Ready: n.tell}, func(_ context.Context, m *adapter.Message) error {
-				if m.Key == key {
-					n.tell()
-				}
-				return nil
-			})
+			err := s.o.stream.Subscribe(ctx, topic, adapter.SubscribeOptions{Ready: n.tell}, hear)
 			if err == nil || ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}

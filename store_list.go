@@ -76,7 +76,8 @@ func checkList(collection string, o ListOptions) error {
 	case o.Limit < 0 || o.Limit > maxPage:
 		return fmt.Errorf("%w: limit %d: use 1 to %d, or 0 for the default", ErrInvalid, o.Limit, maxPage)
 	case o.Offset < 0 || o.Offset > maxOffset:
-		return hinted(fmt.Errorf("%w: offset %d: use 0 to %d", ErrInvalid, o.Offset, maxOffset), "read on with Cursor: it skips nothing")
+		return hinted(fmt.Errorf("%w: offset %d: use 0 to %d", ErrInvalid, o.Offset, maxOffset),
+			"read on with Cursor: it skips nothing")
 	case o.Offset > 0 && o.Cursor != "":
 		return fmt.Errorf("%w: there is an offset and a cursor; use one", ErrInvalid)
 	case o.SortOrder != "" && o.SortOrder != Ascending && o.SortOrder != Descending:

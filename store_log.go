@@ -98,7 +98,8 @@ func (s *Store) AppendAll(ctx context.Context, subject string, events ...EventIn
 		return nil, wrap(s.name, op, err)
 	}
 	if strings.HasPrefix(subject, runPrefix) {
-		return nil, wrap(s.name, op, hinted(fmt.Errorf("%w: %q is the log of a run, and only the engine writes it", ErrInvalid, subject),
+		return nil, wrap(s.name, op, hinted(
+			fmt.Errorf("%w: %q is the log of a run, and only the engine writes it", ErrInvalid, subject),
 			"log from a step's handler, or append to a subject of your own"))
 	}
 	if len(events) == 0 {
@@ -181,13 +182,13 @@ func (s *Store) record(e EventInput) (adapter.Record, error) {
 	if err := checkKey("type of the event", e.Type); err != nil {
 		return r, err
 	}
-	for what, text := range map[string]string{
-		"RunID": e.RunID, "FlowName": e.FlowName, "StepName": e.StepName, "StepID": e.StepID,
+	for _, f := range [...]struct{ what, text string }{
+		{"RunID", e.RunID}, {"FlowName", e.FlowName}, {"StepName", e.StepName}, {"StepID", e.StepID},
 	} {
-		if text == "" {
+		if f.text == "" {
 			continue
 		}
-		if err := checkKey(what, text); err != nil {
+		if err := checkKey(f.what, f.text); err != nil {
 			return r, err
 		}
 	}

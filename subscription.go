@@ -68,7 +68,8 @@ func (s *subscriptions) close() {
 // start runs a subscription in a goroutine of its own. run returns nil when its context has ended. Its context carries the
 // values of ctx, but neither its end nor its deadline. start returns once run has called ready; when run or ctx ends before
 // that it returns why.
-func (s *subscriptions) start(ctx context.Context, topic string, run func(ctx context.Context, ready func()) error) (*Subscription, error) {
+func (s *subscriptions) start(ctx context.Context, topic string,
+	run func(ctx context.Context, ready func()) error) (*Subscription, error) {
 	s.mu.Lock()
 	if s.ctx.Err() != nil {
 		s.mu.Unlock()
