@@ -38,7 +38,7 @@ func brokenKeys() []broken[adapter.Store] {
 		{"overwrites with IfEquals", "kv/only-if-equal", editSet(func(o *adapter.SetOptions) { o.IfEquals = nil })},
 		{"compares and sets in two steps", "kv/one-wins-a-race", editKV(func(k *kv) {
 			k.set = func(ctx context.Context, key string, v json.RawMessage, o adapter.SetOptions) (bool, error) {
-				now, err := k.KV.Get(ctx, key)
+				now, err := k.Get(ctx, key)
 				if o.IfAbsent && !errors.Is(err, adapter.ErrNotFound) || o.IfEquals != nil && string(now) != string(o.IfEquals) {
 					return false, nil
 				}
@@ -117,7 +117,7 @@ func brokenStoreLives() []broken[adapter.Store] {
 				return s.Store.Commit(context.WithoutCancel(ctx), b)
 			}
 		})},
-		{"leaks a goroutine", "close/leaks-nothing", robbing(func(s *store) {
+		{"leaks a goroutine", "close/leaks-nothing", robbing(func(*store) {
 			go func() { select {} }()
 		})},
 		{"is never closed", "close/every-call-returns-closed", robbing(func(s *store) { s.close = func() error { return nil } })},

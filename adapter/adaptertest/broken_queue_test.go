@@ -45,7 +45,9 @@ func (q *queue) Enqueue(ctx context.Context, jobs ...adapter.NewJob) ([]adapter.
 	return q.Queue.Enqueue(ctx, jobs...)
 }
 
-func (q *queue) Consume(ctx context.Context, name string, o adapter.ConsumeOptions, h func(context.Context, *adapter.Delivery)) error {
+func (q *queue) Consume(
+	ctx context.Context, name string, o adapter.ConsumeOptions, h func(context.Context, *adapter.Delivery),
+) error {
 	if q.consume != nil {
 		return q.consume(ctx, name, o, h)
 	}

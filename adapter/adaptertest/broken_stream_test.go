@@ -13,7 +13,11 @@ import (
 	"github.com/nvent-go/nvent/adapter/memory"
 )
 
-type receiver = func(ctx context.Context, m *adapter.Message) error
+type (
+	receiver = func(ctx context.Context, m *adapter.Message) error
+	sub      = adapter.SubscribeOptions
+	msg      = adapter.Message
+)
 
 // stream is the memory stream with some of its methods replaced. A nil field leaves the method as it is.
 type stream struct {
@@ -79,8 +83,8 @@ func damming(edit func(s *stream)) func(*memory.Backend) adapter.Stream {
 	}
 }
 
-// editOptions changes how subscriptions are made.
-func editOptions(edit func(o *adapter.SubscribeOptions)) func(*memory.Backend) adapter.Stream {
+// options changes how subscriptions are made.
+func options(edit func(o *adapter.SubscribeOptions)) func(*memory.Backend) adapter.Stream {
 	return damming(func(s *stream) {
 		s.subscribe = func(ctx context.Context, topic string, o adapter.SubscribeOptions, h receiver) error {
 			edit(&o)
@@ -116,17 +120,17 @@ func TestBrokenStreams(t *testing.T) {
 // brokenMessages change, lose or repeat messages.
 func brokenMessages() []broken[adapter.Stream] {
 	return []broken[adapter.Stream]{
-		{"drops headers", "publish/keeps-every-field", editMessages(func(m []adapter.Message) []adapter.Message {
+		{"drops headers", "publish/keeps-every-field", editMessages(func(m []msg) []msg {
 			for i := range m {
 				m[i].Headers = nil
 			}
 			return m
 		})},
-		{"turns the order around", "fanout/every-subscription-gets-all-in-order", editMessages(func(m []adapter.Message) []adapter.Message {
+		{"turns the order around", "fanout/every-subscription-gets-all-in-order", editMessages(func(m []msg) []msg {
 			slices.Reverse(m)
 			return m
 		})},
-		{"loses the last of many", "fanout/every-subscription-gets-all-in-order", editMessages(func(m []adapter.Message) []adapter.Message {
+		{"loses the last of many", "fanout/every-subscription-gets-all-in-order", editMessages(func(m []msg) []msg {
 			return m[:max(1, len(m)-1)]
 		})},
 		{"repeats what failed without a group", "fanout/failed-is-not-repeated", editReceiver(func(h receiver) receiver {
@@ -145,7 +149,7 @@ func brokenMessages() []broken[adapter.Stream] {
 		})},
 		{"acknowledges before it is handled", "redelivery/after-a-death", editReceiver(func(h receiver) receiver {
 			return func(ctx context.Context, m *adapter.Message) error {
-				go h(context.WithoutCancel(ctx), m)
+				go func() { _ = h(context.WithoutCancel(ctx), m) }()
 				return nil
 			}
 		})},
@@ -178,19 +182,19 @@ func brokenMessages() []broken[adapter.Stream] {
 // brokenSubscriptions are made otherwise than asked for.
 func brokenSubscriptions() []broken[adapter.Stream] {
 	return []broken[adapter.Stream]{
-		{"delivers to every member of a group", "group/each-message-to-one-member", editOptions(func(o *adapter.SubscribeOptions) { o.Group = "" })},
-		{"knows one group only", "group/other-groups-get-all-too", editOptions(func(o *adapter.SubscribeOptions) { o.Group = "same" })},
-		{"forgets the place of a group", "place/kept-while-nobody-subscribes", editOptions(func(o *adapter.SubscribeOptions) { o.Ephemeral = true })},
-		{"keeps an ephemeral group", "place/forgotten-if-ephemeral", editOptions(func(o *adapter.SubscribeOptions) { o.Ephemeral = false })},
-		{"ignores exclusive", "exclusive/one-member-the-others-stand-by", editOptions(func(o *adapter.SubscribeOptions) { o.Exclusive = false })},
-		{"exceeds prefetch", "group/prefetch-is-the-bound", editOptions(func(o *adapter.SubscribeOptions) { o.Prefetch += 2 })},
-		{"does not replay", "replay/from-earliest", editOptions(func(o *adapter.SubscribeOptions) { o.From = adapter.FromLatest })},
-		{"replays everything after an ID", "replay/after-a-message", editOptions(func(o *adapter.SubscribeOptions) {
+		{"delivers to every member of a group", "group/each-message-to-one-member", options(func(o *sub) { o.Group = "" })},
+		{"knows one group only", "group/other-groups-get-all-too", options(func(o *sub) { o.Group = "same" })},
+		{"forgets the place of a group", "place/kept-while-nobody-subscribes", options(func(o *sub) { o.Ephemeral = true })},
+		{"keeps an ephemeral group", "place/forgotten-if-ephemeral", options(func(o *sub) { o.Ephemeral = false })},
+		{"ignores exclusive", "exclusive/one-member-the-others-stand-by", options(func(o *sub) { o.Exclusive = false })},
+		{"exceeds prefetch", "group/prefetch-is-the-bound", options(func(o *sub) { o.Prefetch += 2 })},
+		{"does not replay", "replay/from-earliest", options(func(o *sub) { o.From = adapter.FromLatest })},
+		{"replays everything after an ID", "replay/after-a-message", options(func(o *sub) {
 			if o.From != adapter.FromLatest {
 				o.From = adapter.FromEarliest
 			}
 		})},
-		{"always replays", "fanout/earlier-messages-are-not", editOptions(func(o *adapter.SubscribeOptions) { o.From = adapter.FromEarliest })},
+		{"always replays", "fanout/earlier-messages-are-not", options(func(o *sub) { o.From = adapter.FromEarliest })},
 		{"is ready too early", "fanout/ready-then-published-is-delivered", damming(func(s *stream) {
 			s.subscribe = func(ctx context.Context, topic string, o adapter.SubscribeOptions, h receiver) error {
 				o.Ready()

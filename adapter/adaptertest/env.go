@@ -82,11 +82,7 @@ func (e *env[A]) name() string { return fmt.Sprintf("%s-%d", e.prefix, e.names.A
 // start runs f in a goroutine that the check waits for at its end. A panic of f arrives as its error.
 func (e *env[A]) start(f func() error) <-chan error {
 	done := make(chan error, 1)
-	e.tasks.Add(1)
-	go func() {
-		defer e.tasks.Done()
-		done <- guarded(f)
-	}()
+	e.tasks.Go(func() { done <- guarded(f) })
 	return done
 }
 
@@ -159,23 +155,8 @@ func (e *env[A]) ended(what string, done <-chan error) error {
 	case err := <-done:
 		return err
 	case <-t.C:
-		return hangError{what, e.h.Patience}
+		return fmt.Errorf("%s has not returned after %v", what, e.h.Patience)
 	}
-}
-
-// hangError is the error of a call that did not return.
-type hangError struct {
-	what  string
-	after time.Duration
-}
-
-func (h hangError) Error() string {
-	return fmt.Sprintf("%s has not returned after %v", h.what, h.after)
-}
-
-func isHang(err error) bool {
-	var h hangError
-	return errors.As(err, &h)
 }
 
 // signal waits until c is closed or sends.

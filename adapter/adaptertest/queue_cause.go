@@ -19,11 +19,11 @@ func queueCauseChecks() []queueCheck {
 
 // endsWith waits for the end of a handler's context and checks its cause.
 func endsWith(e *queueEnv, d *held, want error) error {
-	if err := e.signal(fmt.Sprintf("the handler's context ends with %q", want), d.ctx.Done()); err != nil {
+	if err := e.signal(fmt.Sprintf("the handler's context ends with %q", want.Error()), d.ctx.Done()); err != nil {
 		return err
 	}
 	if cause := context.Cause(d.ctx); !errors.Is(cause, want) {
-		return fmt.Errorf("the handler's context ended with %q, want %q", cause, want)
+		return fmt.Errorf("the handler's context ended with %w, want %q", cause, want.Error())
 	}
 	return nil
 }

@@ -103,7 +103,8 @@ func concurrencyLive(ctx context.Context, e *queueEnv) error {
 	for _, d := range running {
 		d.release()
 	}
-	if err := e.until(ctx, "at most one handler runs", func() (bool, error) { now, _ := g.read(); return now <= 1, nil }); err != nil {
+	err = e.until(ctx, "at most one handler runs", func() (bool, error) { now, _ := g.read(); return now <= 1, nil })
+	if err != nil {
 		return err
 	}
 	// One that was taken before may still come; from then on it is one at a time.

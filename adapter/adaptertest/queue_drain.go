@@ -41,7 +41,7 @@ func drainWaits(ctx context.Context, e *queueEnv) error {
 	}
 	select {
 	case err := <-c.done:
-		return fmt.Errorf("consume returned (%v) while a handler runs", err)
+		return fmt.Errorf("consume returned while a handler runs: %w", errOr(err, "nil"))
 	default:
 	}
 	if d.ctx.Err() != nil {

@@ -81,7 +81,8 @@ func settleComplete(ctx context.Context, e *queueEnv) error {
 		return fmt.Errorf("result: %w", err)
 	}
 	if j.Attempt != 1 || j.Delivery != 1 || j.FinishedAt.IsZero() || j.Error != "" {
-		return fmt.Errorf("completed job: attempt %d, delivery %d, finished at %v, error %q", j.Attempt, j.Delivery, j.FinishedAt, j.Error)
+		return fmt.Errorf("completed job: attempt %d, delivery %d, finished at %v, error %q",
+			j.Attempt, j.Delivery, j.FinishedAt, j.Error)
 	}
 	return none(ctx, e, "a completed job", t.got)
 }

@@ -40,7 +40,9 @@ func statsCounts(ctx context.Context, e *queueEnv) error {
 	}
 	queue := e.name()
 	want := map[adapter.JobState]int64{}
-	for i, s := range []adapter.JobState{adapter.JobCompleted, adapter.JobFailed, adapter.JobActive, adapter.JobDelayed, adapter.JobWaiting} {
+	// Waiting ones last, as bringing a job into another state consumes the queue.
+	order := []adapter.JobState{adapter.JobCompleted, adapter.JobFailed, adapter.JobActive, adapter.JobDelayed, adapter.JobWaiting}
+	for i, s := range order {
 		n := i + 1
 		if s == adapter.JobActive {
 			n = 1 // bringing a second one would take the first's place

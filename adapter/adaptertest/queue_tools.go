@@ -73,9 +73,10 @@ func enqueue(ctx context.Context, q adapter.Queue, jobs ...adapter.NewJob) error
 	if len(res) != len(jobs) {
 		return fmt.Errorf("enqueue: %d results for %d jobs", len(res), len(jobs))
 	}
+	ids := jobIDs(jobs)
 	for i, r := range res {
-		if r.ID != jobs[i].ID {
-			return fmt.Errorf("enqueue: result %d is of %s, want %s", i, r.ID, jobs[i].ID)
+		if want := ids[i]; r.ID != want {
+			return fmt.Errorf("enqueue: result %d is of %s, want %s", i, r.ID, want)
 		}
 		if r.Existing != "" {
 			return fmt.Errorf("enqueue: job %d is new, but reported as existing (%s)", i, r.Existing)

@@ -92,10 +92,18 @@ func atomicReaders(ctx context.Context, e *storeEnv) error {
 				if err := write(n); err != nil {
 					return fmt.Errorf("commit: %w", err)
 				}
+				if n%10 == 0 { // also for readers on the same processor, and in a bubble
+					if err := e.sleep(ctx, time.Millisecond); err != nil {
+						return err
+					}
+				}
 			}
 			return nil
 		}
 		for !done.Load() {
+			if err := e.sleep(ctx, time.Millisecond/4); err != nil {
+				return err
+			}
 			docs, err := reader.s.Get(ctx, p.collection, p.id("a"), p.id("b"))
 			if err != nil || len(docs) != 2 {
 				return fmt.Errorf("get: %d documents, %w", len(docs), errOr(err, "want 2"))
@@ -138,7 +146,8 @@ func atomicSeen(ctx context.Context, e *storeEnv) error {
 		if err := other.holds(ctx, name, v, fmt.Sprintf(`{"n":%d}`, n)); err != nil {
 			return fmt.Errorf("after the commit, on another instance: %w", err)
 		}
-		if err := other.finds(ctx, "after the commit, on another instance", adapter.Query{Where: map[string]any{"n": n}}, name); err != nil {
+		q := adapter.Query{Where: map[string]any{"n": n}}
+		if err := other.finds(ctx, "after the commit, on another instance", q, name); err != nil {
 			return err
 		}
 	}

@@ -267,7 +267,8 @@ func commitChecks(ctx context.Context, e *storeEnv) error {
 		return err
 	}
 	good := []adapter.Doc{
-		p.doc("a", v[0], ``), p.doc("b", adapter.AnyVersion, ``), p.doc("none", adapter.Absent, ``), p.doc("none2", adapter.AnyVersion, ``),
+		p.doc("a", v[0], ``), p.doc("b", adapter.AnyVersion, ``), p.doc("none", adapter.Absent, ``),
+		p.doc("none2", adapter.AnyVersion, ``),
 	}
 	for _, c := range []adapter.Doc{good[0], good[1], good[2], good[3]} {
 		if _, err := p.commit(ctx, adapter.Batch{Checks: []adapter.Doc{c}}); err != nil {
@@ -284,7 +285,9 @@ func commitChecks(ctx context.Context, e *storeEnv) error {
 	for _, bad := range []adapter.Doc{
 		p.doc("a", v[0]+1000, ``), p.doc("b", adapter.Absent, ``), p.doc("none", 1, ``),
 	} {
-		_, err := p.commit(ctx, adapter.Batch{Checks: append(slices.Clone(good), bad), Puts: []adapter.Doc{p.doc("c", adapter.Absent, `{}`)}})
+		_, err := p.commit(ctx, adapter.Batch{
+			Checks: append(slices.Clone(good), bad), Puts: []adapter.Doc{p.doc("c", adapter.Absent, `{}`)},
+		})
 		if !errors.Is(err, adapter.ErrConflict) {
 			return fmt.Errorf("check %s at version %d: %w, want ErrConflict", bad.ID, bad.Version, errOr(err, "nil"))
 		}

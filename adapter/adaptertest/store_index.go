@@ -29,10 +29,11 @@ func (p place) fill(ctx context.Context, bodies map[string]string) error {
 	return err
 }
 
+// where builds the Where of a query from field, value, field, value, ...
 func where(kv ...any) map[string]any {
 	m := map[string]any{}
-	for i := 0; i < len(kv); i += 2 {
-		m[kv[i].(string)] = kv[i+1]
+	for ; len(kv) >= 2; kv = kv[2:] {
+		m[kv[0].(string)] = kv[1]
 	}
 	return m
 }

@@ -131,7 +131,7 @@ func streamDrains(ctx context.Context, e *streamEnv) error {
 		}
 		select {
 		case err := <-sub.done:
-			return fmt.Errorf("subscribe returned (%v) while a handler runs", err)
+			return fmt.Errorf("subscribe returned while a handler runs: %w", errOr(err, "nil"))
 		default:
 		}
 		if hctx.Err() != nil {

@@ -130,7 +130,8 @@ func redeliverFailed(ctx context.Context, e *streamEnv) error {
 	}
 	topic := e.name()
 	var got tally[adapter.Message]
-	_, err = subscribe(ctx, e, s, topic, adapter.SubscribeOptions{Group: e.name()}, func(_ context.Context, m *adapter.Message) error {
+	o := adapter.SubscribeOptions{Group: e.name()}
+	_, err = subscribe(ctx, e, s, topic, o, func(_ context.Context, m *adapter.Message) error {
 		if got.add(*m) < 3 {
 			return errors.New("not yet")
 		}
