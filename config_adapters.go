@@ -11,6 +11,8 @@ import (
 	"github.com/nvent-go/nvent/internal/document"
 )
 
+const anyKind = adapter.KindQueue | adapter.KindStream | adapter.KindStore
+
 // adapterChoice is what a configuration says about the adapter of one kind.
 type adapterChoice struct {
 	kind      adapter.Kind
@@ -152,8 +154,7 @@ func (v *validation) adapter(a adapterChoice) {
 
 // section checks options for an adapter, if it is registered.
 func (v *validation) section(name string, s section) {
-	const any = adapter.KindQueue | adapter.KindStream | adapter.KindStore
-	f, err := v.full.Registry.Find(name, any)
+	f, err := v.full.Registry.Find(name, anyKind)
 	if err != nil || len(s.options) == 0 {
 		return // which is no mistake unless it is in use, and then has been said
 	}
@@ -183,8 +184,7 @@ func (v *validation) isAdapter(name, path string, fixed []string) bool {
 
 // allAdapters returns the names of the adapters that are registered, and of those that could be.
 func (v *validation) allAdapters() []string {
-	const any = adapter.KindQueue | adapter.KindStream | adapter.KindStore
-	names := slices.Concat(v.full.Registry.Names(any), knownAdapters)
+	names := slices.Concat(v.full.Registry.Names(anyKind), knownAdapters)
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -34,6 +34,9 @@ func (d *Decoder) refuse(n *Node, what, fix string) *Problem {
 }
 
 func (d *Decoder) value(n *Node, v reflect.Value, f Field) {
+	if n.broken {
+		return
+	}
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
 		p := reflect.New(t.Elem())

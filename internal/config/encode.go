@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -51,9 +52,7 @@ func (e encoder) fields(v reflect.Value) map[string]any {
 		switch {
 		case x.IsZero():
 		case f.Inline:
-			for key, section := range e.value(x).(map[string]any) {
-				m[key] = section
-			}
+			maps.Copy(m, e.value(x).(map[string]any))
 		default:
 			m[f.Name] = e.value(x)
 		}

@@ -53,17 +53,25 @@ func (e Environment) Overlay(root *Node, t reflect.Type, vars map[string]string,
 		}
 	}
 	for _, v := range found {
+		o.unnamed = false
 		path := o.match(t, strings.TrimPrefix(v.name, e.Prefix), root)
-		switch {
-		case path == nil:
-			o.problems = append(o.problems, Problem{Where: v.name, What: "no key has this name",
-				Near: document.Nearest(v.name, e.Names(t)), Fix: "a variable that begins with " + e.Prefix + " is a key in upper snake case, such as " +
-					e.Prefix + "QUEUE_ADAPTER for queue.adapter; the names are in docs/configuration.md"})
-		default:
-			o.set(root, path, v)
+		if path == nil {
+			o.refuse(v, e, t)
+			continue
 		}
+		o.set(root, path, v)
 	}
 	return o.problems
+}
+
+func (o *overlay) refuse(v variable, e Environment, t reflect.Type) {
+	p := Problem{Where: v.name, What: "no key has this name", Near: document.Nearest(v.name, e.Names(t))}
+	p.Fix = "variables that begin with " + e.Prefix + " are keys in upper snake case, such as " + e.Prefix +
+		"QUEUE_ADAPTER for queue.adapter"
+	if o.unnamed {
+		p.Fix = "a name of more than one word has to be in the file before a variable can refer to it"
+	}
+	o.problems = append(o.problems, p)
 }
 
 func (e Environment) isReserved(name string) bool {
@@ -98,6 +106,7 @@ func (e Environment) Names(t reflect.Type) []string {
 type overlay struct {
 	adapters []string
 	problems []Problem
+	unnamed  bool // the variable that was matched last reached a map, in which nothing has its name
 }
 
 // match returns the path of the key that a variable means, or nil. rest is its name without what has been matched; n is what
@@ -107,11 +116,11 @@ func (o *overlay) match(t reflect.Type, rest string, n *Node) []string {
 	case IsOptions(t):
 		return optionPath(rest, n)
 	case t.Kind() == reflect.Map:
-		return o.matchEntry(t, rest, n)
+		return o.matchEntry(t, rest, n, nil)
 	}
 	for _, f := range Fields(t) {
 		if f.Inline {
-			if path := o.matchEntry(f.Type, rest, n); path != nil {
+			if path := o.matchEntry(f.Type, rest, n, Keys(t)); path != nil {
 				return path
 			}
 			continue
@@ -131,8 +140,9 @@ func (o *overlay) match(t reflect.Type, rest string, n *Node) []string {
 }
 
 // matchEntry matches the name of an entry of a map, and what follows it. Of two names that begin alike the longer is meant.
-func (o *overlay) matchEntry(t reflect.Type, rest string, n *Node) []string {
-	names := n.entryKeys()
+// fixed are keys that are no entries.
+func (o *overlay) matchEntry(t reflect.Type, rest string, n *Node, fixed []string) []string {
+	names := slices.DeleteFunc(n.entryKeys(), func(key string) bool { return slices.Contains(fixed, key) })
 	first, _, _ := strings.Cut(rest, "_")
 	switch {
 	case IsOptions(t.Elem()):
@@ -152,6 +162,7 @@ func (o *overlay) matchEntry(t reflect.Type, rest string, n *Node) []string {
 			}
 		}
 	}
+	o.unnamed = o.unnamed || !IsOptions(t.Elem())
 	return nil
 }
 

@@ -81,6 +81,7 @@ func (x *expander) variable(n *Node, inner string) string {
 }
 
 func (x *expander) refuse(n *Node, what, fix string) {
+	n.broken = true
 	x.problems = append(x.problems, Problem{Where: n.Pos.String(), Key: n.Path, What: what, Fix: fix})
 }
 

@@ -57,6 +57,7 @@ type Node struct {
 	// wanted; Source is then how it was written.
 	Expanded bool
 	Source   string
+	broken   bool // a problem of it is known, and its value means nothing
 	Entries  []Entry
 	Items    []*Node
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/nvent-go/nvent/internal/document"
 )
@@ -48,6 +49,9 @@ func documentProblems(err error) []Problem {
 	for i, p := range found {
 		at := Position{File: p.File, Line: p.Line, Col: p.Column}
 		problems[i] = Problem{Where: at.String(), What: p.What}
+		if strings.HasPrefix(p.What, "this is not") {
+			problems[i].Fix = "check the indentation, quotes and brackets here and above; text with special characters needs quotes"
+		}
 	}
 	return problems
 }

@@ -112,16 +112,3 @@ func parseSize(s string) (uint64, error) {
 	}
 	return n * factor, nil
 }
-
-// formatSize writes a number of bytes in the largest unit that keeps it whole.
-func formatSize(n int64) string {
-	for _, u := range []struct {
-		suffix string
-		bytes  int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n != 0 && n%u.bytes == 0 {
-			return strconv.FormatInt(n/u.bytes, 10) + " " + u.suffix
-		}
-	}
-	return strconv.FormatInt(n, 10) + " bytes"
-}
