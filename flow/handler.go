@@ -140,7 +140,7 @@ func (h Handler) Call(ctx context.Context, in Inputs) (json.RawMessage, error) {
 		return nil, Permanent(fmt.Errorf("call handler %q: it has no function", h.name))
 	}
 	if !h.anyIn && len(in.slots) != len(h.in) {
-		return nil, Permanent(fmt.Errorf("call handler %q: it takes %d inputs and got %d", h.name, len(h.in), len(in.slots)))
+		return nil, Permanent(fmt.Errorf("call handler %q: it takes %d input(s) and got %d", h.name, len(h.in), len(in.slots)))
 	}
 	if in.bad == nil {
 		in.bad = new(error)

@@ -94,10 +94,17 @@ func schemaOf(t *testing.T) *schemas {
 	return s
 }
 
-// prose returns the first paragraph of a comment as one line, without the brackets of Go's links.
+// fromGo turns the names of Go's constants into the values that a document has.
+var fromGo = strings.NewReplacer("[", "", "]", "", "Nil:", "Absent:",
+	"OnFailureFail", flow.OnFailureFail, "OnFailureContinue", flow.OnFailureContinue,
+	"JoinModeAll", flow.JoinModeAll, "JoinModeAny", flow.JoinModeAny, "JoinModeN", flow.JoinModeN,
+	"RepeatFirst", flow.RepeatFirst, "RepeatEach", flow.RepeatEach,
+	"BackoffFixed", flow.BackoffFixed, "BackoffExponential", flow.BackoffExponential)
+
+// prose returns the first paragraph of a comment as one line.
 func prose(c *ast.CommentGroup) string {
 	first, _, _ := strings.Cut(c.Text(), "\n\n")
-	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(first), " "))
+	return fromGo.Replace(strings.Join(strings.Fields(first), " "))
 }
 
 func (s *schemas) object(t reflect.Type) map[string]any {

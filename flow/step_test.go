@@ -128,7 +128,7 @@ func TestHandlerErrorsThatNoRetryCures(t *testing.T) {
 			`field "Lines.N" at byte 18 holds a JSON string where Go has int`},
 		{flow.Func("h", ignore[int]), one("", `"x"`), `decode input of the flow as int: byte 3: a JSON string where Go has int`},
 		{flow.Func("h", ignore[int]), one("e", `{`), `decode event "e" as int: byte 1: unexpected end of JSON input`},
-		{flow.Func("h", ignore[int]), flow.NewInputs(), `call handler "h": it takes 1 inputs and got 0`},
+		{flow.Func("h", ignore[int]), flow.NewInputs(), `call handler "h": it takes 1 input(s) and got 0`},
 		{flow.Func[int, int]("h", nil), one("e", `1`), `call handler "h": it has no function`},
 		{flow.Func("h", func(context.Context, int) (chan int, error) { return nil, nil }), one("e", `1`),
 			`record result of handler "h" (chan int): json: unsupported type: chan int`},

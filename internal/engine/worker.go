@@ -39,7 +39,7 @@ func (e *Engine) Work(ctx, abort context.Context, queue string, ready func()) er
 // deliver runs one delivery to its end.
 func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 	if abort.Err() != nil {
-		e.settle(d, adapter.Settlement{Verdict: adapter.Release})
+		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release})
 		return
 	}
 	if head, input, ok := decodeStepJob(d.Data); ok {
@@ -49,7 +49,7 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 	h, ok := e.handlers.job(d.Queue, d.Name)
 	if !ok {
 		e.alarm("job/"+d.Queue+"/"+d.Name, "no handler here for a job; handing it back", "queue", d.Queue, "job", d.Name, "id", d.ID)
-		e.settle(d, adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
+		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -64,17 +64,23 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 			return // it is not ours any more; only a success would still count
 		}
 	}
-	e.settle(d, s)
+	e.settle(receiptOf(d), s)
 }
 
+// receipt is what it takes to settle a delivery. The delivery itself belongs to its adapter, and may be used again once the
+// handler has returned.
+type receipt struct{ queue, id, receipt string }
+
+func receiptOf(d *adapter.Delivery) receipt { return receipt{d.Queue, d.ID, d.Receipt} }
+
 // settle ends a delivery. A lease that is lost is nobody's fault: whoever has the job settles it.
-func (e *Engine) settle(d *adapter.Delivery, s adapter.Settlement) {
-	s.Queue, s.ID, s.Receipt = d.Queue, d.ID, d.Receipt
+func (e *Engine) settle(r receipt, s adapter.Settlement) {
+	s.Queue, s.ID, s.Receipt = r.queue, r.id, r.receipt
 	call, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), commitTimeout)
 	defer cancel()
 	err := e.Queue.Settle(call, s)[0]
 	if err != nil && !errors.Is(err, adapter.ErrLeaseLost) {
-		e.alarm("settle/"+d.Queue, "job is not settled; it will be delivered again", "queue", d.Queue, "id", d.ID,
+		e.alarm("settle/"+r.queue, "job is not settled; it will be delivered again", "queue", r.queue, "id", r.id,
 			"verdict", s.Verdict, "error", err)
 	}
 }
@@ -100,7 +106,7 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 				e.alarm("reissue", "cannot look after a run; the reconciler will", "run", t.Run, "error", err)
 			}
 		}
-		e.settle(d, adapter.Settlement{Verdict: adapter.Discard})
+		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Discard})
 		return
 	}
 	step := def.Step(t.Step)
@@ -115,14 +121,15 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		e.handBack(d, t, err)
 		return
 	}
-	w := &stepRun{e: e, b: b, d: d, token: t, step: step, it: *it, def: def}
+	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def,
+		start: &flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.now().UnixMilli()}}
 	w.run(ctx, abort, h, in)
 }
 
 // handBack returns a job that this instance cannot run, without an attempt, and raises an alarm.
 func (e *Engine) handBack(d *adapter.Delivery, t flow.Token, why error) {
 	e.alarm("hand back/"+t.Step, "handing back a step", "run", t.Run, "step", t.Step, "error", why)
-	e.settle(d, adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
+	e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
 }
 
 // check returns the state in which t is the token that counts, or nil. What this process holds may be old, so it is enough
@@ -153,7 +160,7 @@ func (e *Engine) check(ctx context.Context, b *box, t flow.Token) (*flow.State, 
 type stepRun struct {
 	e        *Engine
 	b        *box
-	d        *adapter.Delivery
+	receipt  receipt
 	def      *flow.Definition
 	step     *flow.Step
 	token    flow.Token
@@ -170,7 +177,6 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 	if timeout == 0 {
 		timeout = e.StepTimeout
 	}
-	w.start = &flow.StartInfo{Worker: e.Instance, Delivery: w.d.Delivery, At: e.now().UnixMilli()}
 	w.attempt = &flow.Attempt{
 		AttemptInfo: flow.AttemptInfo{
 			RunID: w.token.Run, Flow: w.def.Name(), Step: w.step.Name, Epoch: w.token.Epoch,
@@ -224,12 +230,12 @@ func (w *stepRun) finish(ctx context.Context, result json.RawMessage, err error)
 		cause := context.Cause(ctx)
 		switch {
 		case errors.Is(cause, adapter.ErrClosed):
-			e.settle(w.d, adapter.Settlement{Verdict: adapter.Release})
+			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release})
 			return
 		case errors.Is(cause, adapter.ErrLeaseLost):
 			return // a lost lease may still record a success, never a failure
 		case errors.Is(cause, adapter.ErrCanceled):
-			e.settle(w.d, adapter.Settlement{Verdict: adapter.Discard})
+			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Discard})
 			return
 		case errors.Is(cause, adapter.ErrTimeout) && !errors.Is(err, adapter.ErrTimeout):
 			err = fmt.Errorf("%w (%w)", err, cause)
@@ -256,7 +262,7 @@ func (w *stepRun) record(o flow.Outcome) {
 		// The store cannot tell, or refuses. The job is delivered again, and then the state says what is true.
 		e.alarm("outcome/"+w.step.Name, "outcome is not recorded; handing the job back", "run", w.token.Run, "step", w.step.Name,
 			"error", err)
-		e.settle(w.d, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
+		e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
 		return
 	}
 	s := adapter.Settlement{Verdict: flow.SettleAs(verdict, o.Err != nil)}
@@ -266,7 +272,7 @@ func (w *stepRun) record(o flow.Outcome) {
 	case adapter.Fail:
 		s.Err = o.Err.Message
 	}
-	e.settle(w.d, s)
+	e.settle(w.receipt, s)
 }
 
 // abandon fails the attempt of a handler that does not return although its context has ended. What it does later has no
