@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/memory"
@@ -37,7 +36,7 @@ func blindly(s *store) {
 		if c, err := s.Store.Commit(ctx, look); err != nil {
 			return c, err
 		}
-		time.Sleep(time.Millisecond) // of the bubble
+		aMoment()
 		b.Puts = puts
 		return s.Store.Commit(ctx, b)
 	}
@@ -96,7 +95,7 @@ func brokenCommits() []broken[adapter.Store] {
 				if c, err := s.Store.Commit(ctx, adapter.Batch{Partition: b.Partition, Checks: b.Checks}); err != nil {
 					return c, err
 				}
-				time.Sleep(time.Millisecond) // of the bubble
+				aMoment()
 				b.Checks = nil
 				return s.Store.Commit(ctx, b)
 			}
@@ -142,7 +141,7 @@ func brokenCommits() []broken[adapter.Store] {
 						return nil, err
 					}
 					docs = append(docs, found...)
-					time.Sleep(time.Millisecond) // of the bubble
+					aMoment()
 				}
 				return docs, nil
 			}

@@ -42,7 +42,7 @@ func brokenKeys() []broken[adapter.Store] {
 				if o.IfAbsent && !errors.Is(err, adapter.ErrNotFound) || o.IfEquals != nil && string(now) != string(o.IfEquals) {
 					return false, nil
 				}
-				time.Sleep(time.Millisecond) // of the bubble
+				aMoment()
 				return k.KV.Set(ctx, key, v, adapter.SetOptions{TTL: o.TTL})
 			}
 		})},

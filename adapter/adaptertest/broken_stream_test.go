@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/adaptertest"
@@ -199,7 +198,7 @@ func brokenSubscriptions() []broken[adapter.Stream] {
 			s.subscribe = func(ctx context.Context, topic string, o adapter.SubscribeOptions, h receiver) error {
 				o.Ready()
 				o.Ready = nil
-				time.Sleep(time.Millisecond) // of the bubble
+				aMoment()
 				return s.Stream.Subscribe(ctx, topic, o, h)
 			}
 		})},

@@ -72,3 +72,6 @@ func unique[A adaptertest.Driver](t *testing.T, checks []adaptertest.Check[A]) {
 		seen[c.Name] = true
 	}
 }
+
+// aMoment lets the others go on. It is called in a synctest bubble: the checks of broken adapters run on memory.
+func aMoment() { time.Sleep(time.Millisecond) }
