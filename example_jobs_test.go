@@ -76,6 +76,6 @@ func ExampleJobType_HandleBatch() {
 }
 
 func ExampleJobID() {
-	fmt.Println(nvent.JobID("mail", "welcome-ada") == nvent.JobID("mail", "welcome-ada"))
-	// Output: true
+	fmt.Println(nvent.JobID("mail", "welcome-ada")) // the same everywhere, and for ever
+	// Output: 41d5774e-9d58-59ce-8703-9ba34fe48fad
 }

@@ -16,7 +16,7 @@ func newID(now time.Time) string {
 	ms := now.UnixMilli()
 	fraction := uint64(now.Nanosecond()%int(time.Millisecond)) * parts / uint64(time.Millisecond)
 	var id uuid.UUID
-	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|7<<12|fraction) //nolint:gosec // years after 1970 are positive
+	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|7<<12|fraction)
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
 	return id.String()
 }

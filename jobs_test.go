@@ -54,7 +54,7 @@ func TestJobRunsWithItsValueAndInfo(t *testing.T) {
 		if err != nil || j.State != JobCompleted || string(j.Progress) != "50" {
 			t.Errorf("job is %s with progress %s, %v", j.State, j.Progress, err)
 		}
-		lines, total, err := p.Queue.JobLog(t.Context(), "mail", id, 0, 0)
+		lines, total, err := p.JobLog(t.Context(), "mail", id, 0, 0)
 		if err != nil || total != 2 || !slices.Equal(lines, []string{"half", "way\uFFFD"}) {
 			t.Errorf("log is %q of %d, %v", lines, total, err)
 		}

@@ -51,8 +51,8 @@ func open(t testing.TB) *portable {
 	return p
 }
 
-// work runs handlers on a queue until the test ends, or the returned function is called.
-func (p *portable) work(t testing.TB, concurrency int, h Handler) (stop func()) {
+// work runs a handler on its queue until the test ends.
+func (p *portable) work(t testing.TB, concurrency int, h Handler) {
 	t.Helper()
 	if h.err != nil {
 		t.Fatal(h.err)
@@ -75,9 +75,7 @@ func (p *portable) work(t testing.TB, concurrency int, h Handler) (stop func()) 
 		}
 	}()
 	<-ready
-	stop = sync.OnceFunc(func() { cancel(); <-done })
-	t.Cleanup(stop)
-	return stop
+	t.Cleanup(func() { cancel(); <-done })
 }
 
 // logBuffer collects what is logged.

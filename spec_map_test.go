@@ -39,7 +39,7 @@ func TestSpecMapCoversTheSpecification(t *testing.T) {
 			mapped = append(mapped, m[1])
 		}
 	}
-	for _, name := range strings.Fields(appendixA) {
+	for name := range strings.FieldsSeq(appendixA) {
 		found := slices.ContainsFunc(mapped, func(m string) bool {
 			return m == name || strings.HasSuffix(name, "(") && strings.HasPrefix(m, name)
 		})

@@ -34,7 +34,7 @@ func TestSaveCreatesAndUpdatesByVersion(t *testing.T) {
 	want := fmt.Sprintf("memory: save: version conflict: products/a is at version %d (get the", v1)
 	checkProblem(t, "conflict", err, ErrConflict, want)
 
-	doc, err := p.Store.Get(ctx, "products", "a")
+	doc, err := p.Get(ctx, "products", "a")
 	if err != nil || doc.ID != "a" || doc.Version != v1 {
 		t.Fatalf("document is %+v, %v", doc, err)
 	}
@@ -52,7 +52,7 @@ func TestSaveCreatesAndUpdatesByVersion(t *testing.T) {
 	if _, err := p.Save(ctx, "products", "a", map[string]string{"name": "Pear"}, IfVersion(v2)); err != nil {
 		t.Fatal(err)
 	}
-	if doc, err = p.Store.Get(ctx, "products", "a"); err != nil || !strings.Contains(string(doc.Body), "Pear") {
+	if doc, err = p.Get(ctx, "products", "a"); err != nil || !strings.Contains(string(doc.Body), "Pear") {
 		t.Errorf("document is %s, %v", doc.Body, err)
 	}
 }
@@ -75,7 +75,7 @@ func TestSavedVersionIsNoPartOfTheBody(t *testing.T) {
 		if fields, err := adapter.Fields(stored[0].Body, versionKey); err != nil || fields[0] != nil {
 			t.Errorf("%s: stored as %s, %v", id, stored[0].Body, err)
 		}
-		got, err := p.Store.Get(ctx, "c", id)
+		got, err := p.Get(ctx, "c", id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestEngineCollectionsAreReadOnly(t *testing.T) {
 	for _, c := range engineCollections {
 		_, err := p.Save(ctx, c, "a", map[string]int{})
 		checkProblem(t, c, err, ErrInvalid, "choose another name")
-		checkProblem(t, c, p.Store.Delete(ctx, c, "a"), ErrInvalid, "choose another name")
+		checkProblem(t, c, p.Delete(ctx, c, "a"), ErrInvalid, "choose another name")
 		checkProblem(t, c, p.Declare(ctx, Collection{Name: c}), ErrInvalid, "choose another name")
 	}
 	// A run and a document of a program have the same ID: they are two.
@@ -139,7 +139,7 @@ func TestEngineCollectionsAreReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err := p.Store.Get(ctx, engine.CollectionRuns, "a"); err != nil || !strings.Contains(string(d.Body), "running") {
+	if d, err := p.Get(ctx, engine.CollectionRuns, "a"); err != nil || !strings.Contains(string(d.Body), "running") {
 		t.Errorf("a run reads as %s, %v", d.Body, err)
 	}
 	if _, err := p.Save(ctx, "mine", "a", map[string]int{}); err != nil {
@@ -154,13 +154,13 @@ func TestDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkProblem(t, "stale", p.Store.Delete(ctx, "c", "a", IfVersion(v+1)), ErrConflict, "c/a is at version")
-	if err := p.Store.Delete(ctx, "c", "a", IfVersion(v)); err != nil {
+	checkProblem(t, "stale", p.Delete(ctx, "c", "a", IfVersion(v+1)), ErrConflict, "c/a is at version")
+	if err := p.Delete(ctx, "c", "a", IfVersion(v)); err != nil {
 		t.Error(err)
 	}
-	_, err = p.Store.Get(ctx, "c", "a")
+	_, err = p.Get(ctx, "c", "a")
 	checkProblem(t, "gone", err, ErrNotFound, "memory: get: c/a: not found")
-	if err := p.Store.Delete(ctx, "c", "a"); err != nil {
+	if err := p.Delete(ctx, "c", "a"); err != nil {
 		t.Errorf("a missing document: %v", err)
 	}
 }

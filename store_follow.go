@@ -45,8 +45,8 @@ func (s *Store) Follow(ctx context.Context, subject string, after uint64) iter.S
 			if len(records) == followPage {
 				continue
 			}
-			if err := await(ctx, s.o.clock, jittered(pollFloor), news.hints); err != nil {
-				yield(EventRecord{}, wrap(s.name, "follow", about(subject, err)))
+			if !await(ctx, s.o.clock, jittered(pollFloor), news.hints) {
+				yield(EventRecord{}, wrap(s.name, "follow", about(subject, context.Cause(ctx))))
 				return
 			}
 		}
@@ -72,14 +72,14 @@ func (s *Store) Subscribe(ctx context.Context, subject string, fn func(EventReco
 		for {
 			err := s.pass(ctx, subject, &after, fn)
 			if ctx.Err() != nil {
-				return nil
+				return err
 			}
 			if !errors.Is(err, ErrUnavailable) {
 				s.o.log.Error("subscription to a log has ended", "subject", subject, "after", after, "error", err)
 				return err
 			}
-			if await(ctx, s.o.clock, jittered(pollFloor), nil) != nil {
-				return nil
+			if !await(ctx, s.o.clock, jittered(pollFloor), nil) {
+				return err
 			}
 		}
 	})
@@ -133,6 +133,7 @@ func (s *Store) hint(ctx context.Context, subject string) {
 
 // logNews says that a log may have grown.
 type logNews struct {
+	key   string // of the messages that are about the log
 	hints chan struct{}
 	stop  context.CancelFunc
 	ended chan struct{}
@@ -146,27 +147,29 @@ func (s *Store) listen(ctx context.Context, subject string) *logNews {
 		close(n.ended)
 		return n
 	}
-	topic, key := hintTopic(subject)
-	hear := func(_ context.Context, m *adapter.Message) error {
-		if m.Key == key {
-			n.tell()
-		}
-		return nil
-	}
+	var topic string
+	topic, n.key = hintTopic(subject)
 	go func() {
 		defer close(n.ended)
 		for {
-			err := s.o.stream.Subscribe(ctx, topic, adapter.SubscribeOptions{Ready: n.tell}, hear)
+			err := s.o.stream.Subscribe(ctx, topic, adapter.SubscribeOptions{Ready: n.tell}, n.hear)
 			if err == nil || ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}
 			s.o.log.Warn("no hints about a log; it is polled", "subject", subject, "error", err)
-			if await(ctx, s.o.clock, jittered(pollFloor), nil) != nil {
+			if !await(ctx, s.o.clock, jittered(pollFloor), nil) {
 				return
 			}
 		}
 	}()
 	return n
+}
+
+func (n *logNews) hear(_ context.Context, m *adapter.Message) error {
+	if m.Key == n.key {
+		n.tell()
+	}
+	return nil
 }
 
 func (n *logNews) tell() {
@@ -181,8 +184,8 @@ func (n *logNews) close() {
 	<-n.ended
 }
 
-// await returns nil when hints has something or d has passed, or the cause of the end of ctx.
-func await(ctx context.Context, clock adapter.Clock, d time.Duration, hints <-chan struct{}) error {
+// await waits until hints has something or d has passed. It reports false when ctx has ended before that.
+func await(ctx context.Context, clock adapter.Clock, d time.Duration, hints <-chan struct{}) bool {
 	due := make(chan struct{})
 	t := clock.AfterFunc(d, func() { close(due) })
 	defer t.Stop()
@@ -190,9 +193,9 @@ func await(ctx context.Context, clock adapter.Clock, d time.Duration, hints <-ch
 	case <-hints:
 	case <-due:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
-	return nil
+	return true
 }
 
 // jittered returns d, give or take a tenth, so that instances do not act in step.
