@@ -81,8 +81,7 @@ func (s subscription) holds(event string, payload json.RawMessage) (bool, error)
 			return out == true, nil // it is a bool: expr.AsBool sees to that
 		}
 	}
-	var at *file.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*file.Error](err); ok {
 		err = errors.New(at.Message)
 	}
 	return false, fmt.Errorf("evaluate condition %q of the connection from %q to step %q: %w", text, event, s.step.Name, err)

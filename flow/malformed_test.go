@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files")
 func golden(t *testing.T, file, text string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // the tests name the files
 			t.Fatal(err)
 		}
 		return
@@ -193,7 +193,8 @@ connections:
 		"too-few-inputs":   {flow.Func("place", place), flow.Func("ship", ignore[receipt]), track, mourn},
 		"too-many-inputs":  {flow.Func2("place", ship), flow.Func2("ship", ship), track, mourn},
 		"wrong-types":      {flow.Func("place", place), flow.Func2("ship", ship), flow.Func("track", ignore[order]), flow.Func("mourn", ignore[string])},
-		"any-of":           {flow.Func("place", place), flow.Func2("ship", ship), flow.Func("track", ignore[json.RawMessage]), flow.Func("mourn", ignore[any])},
+		"any-of": {flow.Func("place", place), flow.Func2("ship", ship), flow.Func("track", ignore[json.RawMessage]),
+			flow.Func("mourn", ignore[any])},
 	} {
 		_, err := flow.Bind(d, handlers)
 		if err == nil {

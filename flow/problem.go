@@ -42,14 +42,21 @@ type Invalid struct {
 	Problems []Problem // at least one
 }
 
-// Error lists the problems, one per line.
+// maxListed is how many problems an error's text lists.
+const maxListed = 30
+
+// Error lists the problems, one per line, the first 30 of them.
 func (e *Invalid) Error() string {
 	if len(e.Problems) == 1 {
 		return fmt.Sprintf("flow %q: %s", e.Flow, e.Problems[0].text())
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "flow %q has %d problems:", e.Flow, len(e.Problems))
-	for _, p := range e.Problems {
+	for i, p := range e.Problems {
+		if i == maxListed {
+			fmt.Fprintf(&b, "\n  - and %d more", len(e.Problems)-i)
+			break
+		}
 		b.WriteString("\n  - ")
 		b.WriteString(p.text())
 	}

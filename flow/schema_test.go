@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -109,16 +110,13 @@ func prose(c *ast.CommentGroup) string {
 
 func (s *schemas) object(t reflect.Type) map[string]any {
 	properties := map[string]any{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		p := s.value(f.Type)
 		if c := s.comments[t.Name()+"."+f.Name]; c != "" {
 			p["description"] = c
 		}
-		for k, v := range limits[t.Name()+"."+key] {
-			p[k] = v
-		}
+		maps.Copy(p, limits[t.Name()+"."+key])
 		properties[key] = p
 	}
 	o := map[string]any{

@@ -43,7 +43,7 @@ func (d *decoder) decode(n *Node, v reflect.Value, where string) {
 		d.decode(n, v.Elem(), where)
 		return
 	}
-	if u, ok := v.Addr().Interface().(json.Unmarshaler); ok && n.kind != mapping && n.kind != list {
+	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok && n.kind != mapping && n.kind != list {
 		if err := u.UnmarshalJSON(n.json()); err != nil {
 			d.report(n.at, "%s: %s", where, err)
 		}

@@ -56,8 +56,7 @@ func parseSafely(data []byte) (f *ast.File, p *Problem) {
 	}
 	at := place{1, 1}
 	what := err.Error()
-	var y yaml.Error
-	if errors.As(err, &y) {
+	if y, ok := errors.AsType[yaml.Error](err); ok {
 		what = y.GetMessage()
 		at = placeOfToken(y.GetToken())
 	}
