@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"bytes"
 	"encoding/json"
 )
 
@@ -115,10 +116,8 @@ func fieldValue(raw []byte) (v any, what string) {
 // fieldString returns the characters of a string in its quotes.
 func fieldString(raw []byte) string {
 	raw = raw[1 : len(raw)-1]
-	for _, c := range raw {
-		if c == '\\' {
-			return string(appendUnescaped(nil, raw))
-		}
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		return string(appendUnescaped(nil, raw))
 	}
 	return string(raw)
 }

@@ -38,12 +38,12 @@ type jobQueue struct {
 	watchers  []*watcher
 }
 
-// queue returns the queue of a name. It makes it, or returns nil if make is false.
-func (b *Backend) queue(name string, make bool) *jobQueue {
+// queue returns the queue of a name. It makes it, or returns nil if create is false.
+func (b *Backend) queue(name string, create bool) *jobQueue {
 	b.mu.RLock()
 	q := b.queues[name]
 	b.mu.RUnlock()
-	if q != nil || !make {
+	if q != nil || !create {
 		return q
 	}
 	b.mu.Lock()

@@ -158,7 +158,7 @@ func TestTimeoutLeavesOneLeaseToSettle(t *testing.T) {
 		if c := counts(t, q); c[adapter.JobActive] != 1 || c[adapter.JobFailed] != 1 {
 			t.Errorf("before the last lease is over: %v", c)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if c := counts(t, q); c[adapter.JobActive] != 0 || c[adapter.JobFailed] != 2 {
 			t.Errorf("after the last lease is over: %v", c)

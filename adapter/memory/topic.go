@@ -23,14 +23,14 @@ type topic struct {
 	fanout   []*group          // of the subscriptions without a group: one each
 }
 
-// topic returns the topic of a name, locked. It makes it, or returns nil if make is false.
-func (b *Backend) topic(name string, make bool) *topic {
+// topic returns the topic of a name, locked. It makes it, or returns nil if create is false.
+func (b *Backend) topic(name string, create bool) *topic {
 	for {
 		b.mu.RLock()
 		t := b.topics[name]
 		b.mu.RUnlock()
 		if t == nil {
-			if !make {
+			if !create {
 				return nil
 			}
 			t = b.makeTopic(name)
