@@ -259,3 +259,29 @@ func TestStorableText(t *testing.T) {
 		}
 	}
 }
+
+func TestRetryOfAFailedJobBeginsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t)
+		j := Job[int]("q", "j", flow.Attempts(2, flow.Backoff{}))
+		var attempts []int
+		p.work(t, 1, j.Handle(func(ctx context.Context, _ int) error {
+			info, _ := JobInfo(ctx)
+			if attempts = append(attempts, info.Attempt); len(attempts) > 2 {
+				return nil
+			}
+			return errors.New("boom")
+		}))
+		id := enqueueOne(t, p, j, 1)
+		synctest.Wait()
+		if n, err := p.Retry(t.Context(), "q", id); n != 1 || err != nil {
+			t.Errorf("retried %d, %v", n, err)
+		}
+		synctest.Wait()
+		got, err := p.GetJob(t.Context(), "q", id)
+		if err != nil || got.State != JobCompleted || !slices.Equal(attempts, []int{1, 2, 1}) {
+			t.Errorf("job is %s after the attempts %v, %v", got.State, attempts, err)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/flow"
 )
 
 // appendSome appends events of type t1, t2, ... and returns their records.
@@ -330,4 +332,40 @@ func TestClosedStoreTakesNoSubscription(t *testing.T) {
 	}
 	_, err = p.Store.Subscribe(t.Context(), "s", func(EventRecord) {})
 	checkProblem(t, "closed", err, ErrClosed, "memory: subscribe")
+}
+
+// TestFollowHearsTheHintsOfRuns: the engine and followers agree on the topics.
+func TestFollowHearsTheHintsOfRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		app, err := New(ctx, Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := flow.New[int, int]("f")
+		flow.Returns(f, flow.Start(f, "s", func(_ context.Context, n int) (int, error) {
+			time.Sleep(time.Hour + pollFloor/2)
+			return n, nil
+		}, flow.Timeout(2*time.Hour)))
+		if err := errors.Join(app.Add(f), app.Start(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		run, err := Start(ctx, app, f, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, err := range app.Store().Follow(ctx, RunSubject(run.ID()), 0) {
+			last := r.Type == flow.RecordFlowCompleted
+			if late := time.Since(r.At); err != nil || r.RunID != run.ID() || last && late > 100*time.Millisecond {
+				t.Errorf("%s of run %s came %v late, %v", r.Type, r.RunID, late, err)
+			}
+			if err != nil || last {
+				break
+			}
+		}
+		if err := app.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 }
