@@ -76,9 +76,7 @@ func receiptOf(d *adapter.Delivery) receipt { return receipt{d.Queue, d.ID, d.Re
 // settle ends a delivery. A lease that is lost is nobody's fault: whoever has the job settles it.
 func (e *Engine) settle(r receipt, s adapter.Settlement) {
 	s.Queue, s.ID, s.Receipt = r.queue, r.id, r.receipt
-	call, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), commitTimeout)
-	defer cancel()
-	err := e.Queue.Settle(call, s)[0]
+	err := e.Queue.Settle(e.ctx, s)[0] // e.ctx ends after the workers
 	if err != nil && !errors.Is(err, adapter.ErrLeaseLost) {
 		e.alarm("settle/"+r.queue, "job is not settled; it will be delivered again", "queue", r.queue, "id", r.id,
 			"verdict", s.Verdict, "error", err)
