@@ -52,12 +52,11 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(abort, func() { cancel(errShutdown) })()
-	s := h(ctx, d)
+	own := newHandlerContext(ctx, abort)
+	defer own.end(nil)
+	s := h(own, d)
 	if s.Verdict == adapter.Retry || s.Verdict == adapter.Fail {
-		switch cause := context.Cause(ctx); {
+		switch cause := context.Cause(own); {
 		case errors.Is(cause, adapter.ErrClosed):
 			s = adapter.Settlement{Verdict: adapter.Release}
 		case errors.Is(cause, adapter.ErrLeaseLost), errors.Is(cause, adapter.ErrCanceled):
@@ -186,25 +185,24 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 			return e.readData(ctx, w.token.Run, key)
 		},
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(abort, func() { cancel(errShutdown) })()
-	release := e.held.hold(w.token, cancel)
+	own := newHandlerContext(ctx, abort)
+	defer own.end(nil)
+	release := e.held.hold(w.token, own.end)
 	defer release()
 	if timeout > 0 {
 		timer := e.Clock.AfterFunc(timeout, func() {
-			cancel(fmt.Errorf("%w: step %q ran longer than %v", adapter.ErrTimeout, w.step.Name, timeout))
+			own.end(fmt.Errorf("%w: step %q ran longer than %v", adapter.ErrTimeout, w.step.Name, timeout))
 		})
 		defer timer.Stop()
 		watchdog := e.Clock.AfterFunc(timeout+abandonAfter, func() { w.abandon(timeout) })
 		defer watchdog.Stop()
 	}
 	e.behind.watch(w)
-	result, err := call(w.attempt.With(ctx), h, in)
+	result, err := call(w.attempt.With(own), h, in)
 	if !w.claimed.take() {
 		return // abandoned
 	}
-	w.finish(ctx, result, err)
+	w.finish(own, result, err)
 }
 
 // call runs a handler and turns its panic into an error.
