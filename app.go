@@ -37,9 +37,10 @@ type App struct {
 	mu       sync.Mutex
 	phase    phase
 	flows    map[string]*flow.Definition
-	wirings  []flow.Wiring   // documents, compiled at Start
-	queues   map[string]bool // that this app has handlers for
-	closed   chan struct{}   // closed when Close has ended
+	built    map[goFlow]*flow.Definition // what the flows built in Go were when they were added
+	wirings  []flow.Wiring               // documents, compiled at Start
+	queues   map[string]bool             // that this app has handlers for
+	closed   chan struct{}               // closed when Close has ended
 	closeErr error
 
 	stopTaking context.CancelFunc // ends the taking of jobs
@@ -63,7 +64,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	a := &App{config: c, log: c.Logger, flows: map[string]*flow.Definition{}, queues: map[string]bool{}, closed: make(chan struct{})}
+	a := &App{config: c, log: c.Logger, flows: map[string]*flow.Definition{}, built: map[goFlow]*flow.Definition{}, queues: map[string]bool{}, closed: make(chan struct{})}
 	instance := uuid.NewString()
 	drivers, err := a.open(ctx, instance)
 	if err != nil {
@@ -147,6 +148,7 @@ func (a *App) addGoFlow(f goFlow) error {
 	if err := a.addDefinition(d); err != nil {
 		return err
 	}
+	a.built[f] = d
 	var errs []error
 	for _, h := range f.Handlers() {
 		errs = append(errs, a.engine.HandleStep(h))

@@ -46,6 +46,21 @@ func WithRunHeaders(headers map[string]string) StartOption {
 // Start starts a run of a flow. When it returns, the run is in the store and will reach its end, whatever crashes. The App
 // need not have been started: another instance can run it.
 func Start[In, Out any](ctx context.Context, a *App, f *flow.Flow[In, Out], in In, o ...StartOption) (*Run[Out], error) {
+	def, err := a.definition(f)
+	if err != nil {
+		return nil, err
+	}
+	return start[Out](ctx, a, def, in, o)
+}
+
+// definition returns what a flow was when it was added. Another flow value of the same content will do.
+func (a *App) definition(f goFlow) (*flow.Definition, error) {
+	a.mu.Lock()
+	def := a.built[f]
+	a.mu.Unlock()
+	if def != nil {
+		return def, nil
+	}
 	def, err := f.Definition()
 	if err != nil {
 		return nil, err
@@ -54,9 +69,10 @@ func Start[In, Out any](ctx context.Context, a *App, f *flow.Flow[In, Out], in I
 	known := a.flows[def.Name()]
 	a.mu.Unlock()
 	if known == nil || known.Hash() != def.Hash() {
-		return nil, fmt.Errorf("start flow %q: %w: it has not been added to the app; call app.Add(flow) first", def.Name(), adapter.ErrNotFound)
+		return nil, fmt.Errorf("start flow %q: %w: it has not been added to the app; call app.Add(flow) first",
+			def.Name(), adapter.ErrNotFound)
 	}
-	return start[Out](ctx, a, def, in, o)
+	return known, nil
 }
 
 // StartFlow starts a run of the flow with this name: one of the App's own, or the current one of that name in the store. in
