@@ -64,7 +64,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	a := &App{config: c, log: c.Logger, flows: map[string]*flow.Definition{}, built: map[goFlow]*flow.Definition{}, queues: map[string]bool{}, closed: make(chan struct{})}
+	a := &App{
+		config: c, log: c.Logger, flows: map[string]*flow.Definition{}, built: map[goFlow]*flow.Definition{},
+		queues: map[string]bool{}, closed: make(chan struct{}),
+	}
 	instance := uuid.NewString()
 	drivers, err := a.open(ctx, instance)
 	if err != nil {

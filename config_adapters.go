@@ -64,6 +64,17 @@ func (c Config) decode(into any, sections ...section) []config.Problem {
 	return d.Problems
 }
 
+// adapterOptions fills into, a pointer to the options struct of an adapter, for one kind. The error is a [*ConfigError].
+func (c Config) adapterOptions(kind adapter.Kind, name string, into any) error {
+	for _, a := range c.adapterChoices() {
+		if a.kind == kind {
+			a.name = name
+			return configError(c.decode(into, c.sectionsOf(a)...))
+		}
+	}
+	return nil
+}
+
 // opening is one call of a factory.
 type opening struct {
 	factory   adapter.Factory
@@ -87,8 +98,8 @@ func (c Config) openings() ([]*opening, error) {
 		o := &opening{factory: f, kinds: a.kind, namespace: a.namespace}
 		if f.Options != nil {
 			o.options = f.Options()
-			if problems := c.decode(o.options, c.sectionsOf(a)...); len(problems) > 0 {
-				return nil, configError(problems)
+			if err := c.adapterOptions(a.kind, a.name, o.options); err != nil {
+				return nil, err
 			}
 		}
 		if i := slices.IndexFunc(list, o.sharesWith); i >= 0 {
@@ -108,10 +119,10 @@ func (o *opening) sharesWith(other *opening) bool {
 func (v *validation) adapters() {
 	for _, a := range v.config.adapterChoices() {
 		path := a.kind.String()
-		switch {
-		case a.hasDriver && a.name != "":
+		if a.hasDriver && a.name != "" {
 			v.refuse(path+".adapter", "an adapter is named, and a driver is given as well", "keep one of them")
-		case a.hasDriver && len(a.options) > 0:
+		}
+		if a.hasDriver && len(a.options) > 0 {
 			v.refuse(path+".options", "there are options, and a driver that takes none", "remove one of them")
 		}
 	}
@@ -136,7 +147,7 @@ func (v *validation) adapters() {
 // adapter checks that the adapter of a kind is registered, and the options that do not bear its name.
 func (v *validation) adapter(a adapterChoice) {
 	key := a.kind.String() + ".adapter"
-	if config.ShowText(a.name) == "this text" {
+	if config.RedactText(a.name) != a.name {
 		v.refuse(key, "this text is not the name of an adapter", "name one, such as memory; how to reach it goes into its section")
 		return
 	}

@@ -43,7 +43,7 @@ func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.redacted()
 // MarshalYAML does for encoders of YAML what MarshalJSON does.
 func (c Config) MarshalYAML() (any, error) { return c.redacted(), nil }
 
-func (c Config) redacted() map[string]any { return config.Encode(c, config.Redact) }
+func (c Config) redacted() map[string]any { return config.Encode(c, config.Redact, config.RedactText) }
 
 // redactedJSON encodes what is redacted already. Numbers that JSON does not have are the only thing that can fail.
 func redactedJSON(m map[string]any) string {

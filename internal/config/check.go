@@ -40,7 +40,11 @@ func (c *checker) value(v reflect.Value, f Field, path string) {
 			c.value(v.MapIndex(k), Field{}, Join(path, k.String()))
 		}
 	default:
-		if what, near, fix := f.violation(v, show(v)); what != "" {
+		what, near, fix := f.violation(v, show(v))
+		if what == "" {
+			what, fix = misplacedURL(v)
+		}
+		if what != "" {
 			where := c.origins[path].Value.String()
 			c.problems = append(c.problems, Problem{Where: where, Key: path, What: what, Near: near, Fix: fix})
 		}

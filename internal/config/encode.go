@@ -10,16 +10,17 @@ import (
 	"github.com/nvent-go/nvent/flow"
 )
 
-// Encode returns a configuration struct as [Parse] and [Decoder.Decode] read it: nested maps of what is not zero. Sections of
-// options go through options, which may redact them.
-func Encode(v any, options func(map[string]any) map[string]any) map[string]any {
-	e := encoder{options: options}
+// Encode returns a configuration struct as [Parse] and [Decoder.Decode] read it: nested maps of what is not zero. Options of
+// adapters go through options, and other texts through text, which may redact them.
+func Encode(v any, options func(map[string]any) map[string]any, text func(string) string) map[string]any {
+	e := encoder{options, text}
 	m, _ := e.value(reflect.ValueOf(v)).(map[string]any)
 	return m
 }
 
 type encoder struct {
 	options func(map[string]any) map[string]any
+	text    func(string) string
 }
 
 func (e encoder) value(v reflect.Value) any {
@@ -41,6 +42,8 @@ func (e encoder) value(v reflect.Value) any {
 		return m
 	case t.Kind() == reflect.Struct:
 		return e.fields(v)
+	case t.Kind() == reflect.String:
+		return e.text(v.String())
 	}
 	return v.Interface()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nvent-go/nvent/internal/document"
 )
@@ -14,6 +15,9 @@ import (
 // comments is an empty mapping. Problems show no values, because nobody knows yet which of them are secrets.
 func Parse(name string, data []byte) (*Node, []Problem) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		return nil, []Problem{{Where: name, What: "the file is not text in UTF-8", Fix: "save it in UTF-8"}}
+	}
 	if isBlank(data) {
 		return &Node{Kind: Map, Pos: Position{File: name, Line: 1, Col: 1}}, nil
 	}
@@ -50,6 +54,9 @@ func documentProblems(err error) []Problem {
 		at := Position{File: p.File, Line: p.Line, Col: p.Column}
 		problems[i] = Problem{Where: at.String(), What: p.What}
 		if strings.HasPrefix(p.What, "this is not") {
+			// What the parser quotes is the text of the file, which may be a secret.
+			what, _, _ := strings.Cut(p.What, `: "`)
+			problems[i].What, _, _ = strings.Cut(what, `"`)
 			problems[i].Fix = "check the indentation, quotes and brackets here and above; text with special characters needs quotes"
 		}
 	}

@@ -36,6 +36,14 @@ func Redact(options map[string]any) map[string]any {
 	return shown
 }
 
+// RedactText returns a text that is no option, or [Redacted] if it may hold credentials all the same.
+func RedactText(text string) string {
+	if looksSecret(text) {
+		return Redacted
+	}
+	return text
+}
+
 func redactValue(key string, v reflect.Value) any {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -119,7 +127,8 @@ func (n *Node) show(guarded bool) string {
 	default:
 		return n.Kind.String()
 	}
-	if guarded && !isPlainOption(lastKey(n.Path)) || looksSecret(text) {
+	hidden := guarded && (n.Expanded || !isPlainOption(lastKey(n.Path)))
+	if hidden || looksSecret(text) {
 		if n.Kind == Text {
 			return "this text"
 		}

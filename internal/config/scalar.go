@@ -44,9 +44,21 @@ func (d *Decoder) scalar(n *Node, v reflect.Value, f Field) {
 	if !ok {
 		return
 	}
-	if what, near, fix := f.violation(v, n.show(d.Guarded)); what != "" {
+	what, near, fix := f.violation(v, n.show(d.Guarded))
+	if what == "" && !d.Guarded {
+		what, fix = misplacedURL(v)
+	}
+	if what != "" {
 		d.refuse(n, what, fix).Near = near
 	}
+}
+
+// misplacedURL refuses a URL where none belongs. It may have credentials in it, and nothing there would guard them.
+func misplacedURL(v reflect.Value) (what, fix string) {
+	if v.Kind() == reflect.String && strings.Contains(v.String(), "://") {
+		return "a URL does not belong here", "how to reach a backend goes into connections.<adapter>"
+	}
+	return "", ""
 }
 
 func (d *Decoder) duration(n *Node, v reflect.Value, f Field) bool {
