@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// suite is a set of measures on the same adapters.
+type suite struct {
+	name, about string
+	measures    func(scale) []measure
+}
+
+// suites are all suites, in the order of the help text.
+var suites = []*suite{&memorySuite}
+
+func suiteNamed(name string) (*suite, error) {
+	for _, s := range suites {
+		if s.name == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown suite %q: there is %s", name, suiteNames())
+}
+
+func suiteNames() string {
+	names := make([]string, len(suites))
+	for i, s := range suites {
+		names[i] = s.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// scale is how much is done.
+type scale struct {
+	rounds   int
+	jobs     int // in a round
+	runs     int // of flows, in a round
+	slowRuns int // of flows in a round, for peers that take milliseconds for each
+	samples  int // of a latency, in a round
+}
+
+var (
+	fullScale  = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000}
+	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500}
+)
+
+// measure is a piece of work that several contestants do.
+type measure struct {
+	name    string
+	metrics []metric
+	ours    contestant
+	peers   []contestant
+}
+
+// metric is a number that comes out of a measure.
+type metric struct {
+	name, unit string
+	lower      bool    // less is better
+	aim        float64 // what we want to reach on two cores; 0: nothing in particular
+}
+
+// contestant does the work of a measure: once from scratch, with a warm-up that does not count. It returns a value for each
+// metric.
+type contestant struct {
+	name string
+	run  func(context.Context) ([]float64, error)
+}
+
+const us = "nvent"
