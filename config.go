@@ -54,17 +54,18 @@ type QueueConfig struct {
 	Driver adapter.Queue `json:"-"`
 	// Options are options of the adapter, whichever it is.
 	Options Options `json:"options"`
-	// Adapters holds options by adapter; they go over Options and [Config.Connections], and count only for the adapter in use.
+	// Adapters holds options by adapter. They go over options, which go over connections; only those of the adapter in use
+	// count.
 	Adapters map[string]Options `json:",inline"`
 	// Default holds the defaults of jobs and workers.
 	Default JobDefaults `json:"defaultConfig"`
-	// Queues configures single queues, by name, over Default.
+	// Queues configures single queues, by name, over defaultConfig.
 	Queues map[string]QueueOverrides `json:"queues"`
 }
 
 // JobDefaults are the defaults of jobs and workers.
 type JobDefaults struct {
-	// Prefix begins the name of everything that the queue stores. If empty, it is the store's namespace.
+	// Prefix begins the name of everything that the queue stores. If empty, store.namespace does.
 	Prefix string `json:"prefix"`
 	// Attempts is how often a job is tried, in total.
 	Attempts int `json:"attempts" default:"3" min:"1" max:"1000000"`
@@ -97,7 +98,8 @@ type StreamConfig struct {
 	Driver adapter.Stream `json:"-"`
 	// Options are options of the adapter, whichever it is.
 	Options Options `json:"options"`
-	// Adapters holds options by adapter; they go over Options and [Config.Connections], and count only for the adapter in use.
+	// Adapters holds options by adapter. They go over options, which go over connections; only those of the adapter in use
+	// count.
 	Adapters map[string]Options `json:",inline"`
 }
 
@@ -115,7 +117,8 @@ type StoreConfig struct {
 	State StateConfig `json:"state"`
 	// Options are options of the adapter, whichever it is.
 	Options Options `json:"options"`
-	// Adapters holds options by adapter; they go over Options and [Config.Connections], and count only for the adapter in use.
+	// Adapters holds options by adapter. They go over options, which go over connections; only those of the adapter in use
+	// count.
 	Adapters map[string]Options `json:",inline"`
 }
 
@@ -123,8 +126,8 @@ type StoreConfig struct {
 type RetentionConfig struct {
 	// EventTTL is how long the log of a run is kept.
 	EventTTL time.Duration `json:"eventTTL" default:"7d" unit:"s" min:"1s"`
-	// MetadataTTL is how long everything else of a run is kept: at least EventTTL, which it follows if that is longer than
-	// the default.
+	// MetadataTTL is how long everything else of a run is kept: at least eventTTL. If it is empty and eventTTL is longer than
+	// the default, it is as long as that.
 	MetadataTTL time.Duration `json:"metadataTTL" default:"30d" unit:"s" min:"1s"`
 }
 

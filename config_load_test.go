@@ -160,7 +160,8 @@ queue:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Dir != "h:}${SUB}/flows${x}$" || c.Store.Namespace != "s" || c.Queue.Default.Attempts != 4 || *c.Queue.Default.Worker.Autorun {
+	jobs := c.Queue.Default
+	if c.Dir != "h:}${SUB}/flows${x}$" || c.Store.Namespace != "s" || jobs.Attempts != 4 || *jobs.Worker.Autorun {
 		t.Errorf("got %v, dir %q", c, c.Dir)
 	}
 	var o redisOptions
@@ -175,8 +176,8 @@ func TestLoadConfigFindsTheFile(t *testing.T) {
 	if c, err := LoadConfig("", nil); err != nil || c.String() != "{}" {
 		t.Errorf("without a file: %v, %v", c, err)
 	}
-	for name, text := range map[string]string{"nvent.yaml": "dir: default", "other.yaml": "dir: other", "third.yaml": "dir: third"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	for name, holds := range map[string]string{"nvent.yaml": "default", "other.yaml": "other", "third.yaml": "third"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("dir: "+holds), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -210,8 +210,9 @@ func (o *overlay) set(n *Node, path []string, v variable) {
 		case next.Kind == Null:
 			next.Kind = Map
 		case next.Kind != Map:
-			o.problems = append(o.problems, Problem{Where: v.name, Key: at, What: fmt.Sprintf("is a single value at %s, so its parts cannot be set",
-				next.Pos), Fix: "write it as a mapping there, or set all of it here"})
+			o.problems = append(o.problems, Problem{Where: v.name, Key: at,
+				What: fmt.Sprintf("is a single value at %s, so its parts cannot be set", next.Pos),
+				Fix:  "write it as a mapping there, or set all of it here"})
 			return
 		}
 		n = next
@@ -237,7 +238,7 @@ func snake(key string) string {
 		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
 			b.WriteByte('_')
 			continue
-		case i > 0 && unicode.IsUpper(r) && !unicode.IsUpper(runes[i-1]) && runes[i-1] != '_' && runes[i-1] != '-' && runes[i-1] != '.':
+		case i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || unicode.IsDigit(runes[i-1])):
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToUpper(r))
