@@ -46,7 +46,7 @@ func measureAll(ctx context.Context, o options, stdout, progress io.Writer) (err
 }
 
 func startProfile(path string) (stop func() error, err error) {
-	f, err := os.Create(path)
+	f, err := os.Create(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return nil, fmt.Errorf("write profile: %w", err)
 	}
