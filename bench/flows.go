@@ -18,7 +18,7 @@ const (
 func flowMeasure(open opener, sc scale) measure {
 	return measure{
 		name:    "flow3",
-		metrics: []metric{{name: "throughput", unit: "steps/s", aim: 100_000}, {name: "allocs", unit: "allocs/step", lower: true}},
+		metrics: work("step", 100_000),
 		ours: contestant{us, func(ctx context.Context) ([]float64, error) {
 			return runFlows(ctx, open, sc.runs)
 		}},

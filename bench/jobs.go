@@ -23,7 +23,7 @@ const (
 func jobsMeasure(open opener, sc scale) measure {
 	return measure{
 		name:    "jobs",
-		metrics: []metric{{name: "throughput", unit: "jobs/s", aim: 500_000}, {name: "allocs", unit: "allocs/job", lower: true}},
+		metrics: work("job", 500_000),
 		ours: contestant{us, func(ctx context.Context) ([]float64, error) {
 			return runJobs(ctx, open, sc.jobs)
 		}},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/nvent-go/nvent"
@@ -45,17 +44,4 @@ func with[T any](ctx context.Context, open opener, do func(*nvent.App) (T, error
 		return result, err
 	}
 	return do(app)
-}
-
-// rate runs do, which does n things, and returns how many that were a second and how many allocations each took.
-func rate(n int, do func() error) ([]float64, error) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	from := time.Now()
-	if err := do(); err != nil {
-		return nil, err
-	}
-	took := time.Since(from)
-	runtime.ReadMemStats(&after)
-	return []float64{float64(n) / took.Seconds(), float64(after.Mallocs-before.Mallocs) / float64(n)}, nil
 }

@@ -106,16 +106,13 @@ func writeJSON(w io.Writer, results []result) error {
 	return nil
 }
 
-// rounded leaves out digits that are noise.
+// rounded leaves out digits that are noise: it keeps six, and all before the point.
 func rounded(v float64) float64 {
-	if v == 0 {
-		return 0
+	if math.Abs(v) >= 1e5 {
+		return math.Round(v)
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-5)
-	if unit < 1 {
-		return math.Round(v*(1/unit)) / (1 / unit) // 1/unit is whole, which keeps the result short
-	}
-	return math.Round(v)
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64) // what was formatted always parses
+	return v
 }
 
 // number formats for people: three digits or more, thousands with commas.
