@@ -83,7 +83,7 @@ func runDocuments(ctx context.Context, dir string, w io.Writer) error {
 			defs = append(defs, h)
 		}
 		file := filepath.Join(dir, d.Name+".yaml")
-		data, err := os.ReadFile(file) //nolint:gosec // the test names the directory
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
