@@ -99,9 +99,8 @@ Flags:
   --json           print one JSON object a line instead of a table:
                    {"name","unit","value","peers":{"name":value},"ratio"}; without a peer the ratio is null
   --quick          fewer rounds, less work: under 30 s, less exact
-  --profile FILE   write a CPU profile of everything; to see nvent alone:
-                   go tool pprof -top -tagfocus contestant=nvent FILE
-                   (or -tagfocus measure=flow3, and so on)
+  --profile FILE   write a CPU profile of everything; a label tells whose work it was, so to see how nvent runs flows:
+                   go tool pprof -top -tagfocus turn=flow3/nvent FILE
   --help           show this
 `)
 	return b.String()

@@ -98,10 +98,10 @@ func (s *suite) run(ctx context.Context, sc scale, progress io.Writer) ([]result
 	return results, nil
 }
 
-// turn runs a contestant once. Labels tell in a profile whose work it was.
+// turn runs a contestant once. A label tells in a profile whose work it was.
 func (m *measure) turn(ctx context.Context, c contestant) (values []float64, err error) {
 	runtime.GC() // what the one before left is not this one's burden
-	pprof.Do(ctx, pprof.Labels("measure", m.name, "contestant", c.name), func(ctx context.Context) {
+	pprof.Do(ctx, pprof.Labels("turn", m.name+"/"+c.name), func(ctx context.Context) {
 		values, err = c.run(ctx)
 	})
 	if err == nil && len(values) != len(m.metrics) {
