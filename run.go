@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"time"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
@@ -41,6 +42,16 @@ func WithRunLabels(labels map[string]string) StartOption {
 // WithRunHeaders gives every job of the run these headers, such as a trace context.
 func WithRunHeaders(headers map[string]string) StartOption {
 	return StartOption{func(o *engine.StartOptions) { o.Headers = maps.Clone(headers) }}
+}
+
+// WithDelay lets the run begin that long after it has been started. It is in the store at once.
+func WithDelay(d time.Duration) StartOption {
+	return StartOption{func(o *engine.StartOptions) { o.Delay = d }}
+}
+
+// WithStartAt lets the run begin at a time of the store's clock. It is in the store at once. A time that is past is now.
+func WithStartAt(at time.Time) StartOption {
+	return StartOption{func(o *engine.StartOptions) { o.At = at }}
 }
 
 // Start starts a run of a flow. When it returns, the run is in the store and will reach its end, whatever crashes. The App

@@ -26,6 +26,8 @@ type RunStatus struct {
 	Key            string            `json:"key,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Error          string            `json:"error,omitempty"`
+	Paused         bool              `json:"paused,omitempty"`
+	Parent         string            `json:"parent,omitempty"` // the run whose step waits for this one
 	Version        adapter.Version   `json:"_version"`
 }
 
@@ -99,6 +101,7 @@ func (a *App) statuses(ctx context.Context, docs []adapter.Doc) ([]RunStatus, er
 			RunID: s.RunID, Flow: s.Flow, Definition: s.Definition, Status: s.Status, Epoch: s.Epoch,
 			StartedAt: time.UnixMilli(s.StartedAt), StepCount: s.StepCount, CompletedSteps: s.CompletedSteps,
 			Key: s.Key, Labels: s.Labels, Error: s.Error, Version: s.Version,
+			Paused: s.Paused, Parent: s.Parent,
 		}
 		if s.CompletedAt != 0 {
 			list[i].CompletedAt = time.UnixMilli(s.CompletedAt)
@@ -125,15 +128,6 @@ func (a *App) statuses(ctx context.Context, docs []adapter.Doc) ([]RunStatus, er
 	}
 	return list, nil
 }
-
-// CancelRun cancels a run by its ID. See [Run.Cancel].
-func (a *App) CancelRun(ctx context.Context, id, why string) error {
-	return a.engine.CancelRun(ctx, id, why)
-}
-
-// RestartRun runs a run again from its start with the same input. Its idempotency keys stay the same: what must not happen
-// twice does not. Outcomes of the earlier epoch are refused from then on.
-func (a *App) RestartRun(ctx context.Context, id string) error { return a.engine.RestartRun(ctx, id) }
 
 // RunEvents iterates over the log of a run by its ID. See [Run.Events].
 func (a *App) RunEvents(ctx context.Context, id string, after uint64) iter.Seq2[Record, error] {

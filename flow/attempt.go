@@ -28,6 +28,14 @@ var (
 type Emission struct {
 	Event   string
 	Payload json.RawMessage
+	Group   *EmittedGroup // of an EmitAll; Payload is then nil
+}
+
+// EmittedGroup are the items of an EmitAll: up to [ChunkItems] of them as they are, more in documents that are stored already.
+type EmittedGroup struct {
+	Count int
+	Items []json.RawMessage
+	Stage string // under which they are stored; empty: they are in Items
 }
 
 // StateOp is a change of the run's state documents, as data. It takes effect if the attempt's outcome is accepted.
@@ -58,6 +66,7 @@ type AttemptInfo struct {
 	RunID     string
 	Flow      string
 	Step      string
+	Scope     string // where in a dynamic fan-out; "/": outside of all
 	Epoch     int
 	Iteration int
 	Attempt   int // from 1
@@ -79,6 +88,22 @@ type Attempt struct {
 	MaxPayload int
 	// ReadState returns the committed value of a state document, or nil.
 	ReadState func(ctx context.Context, key string) (json.RawMessage, error)
+	// MayEmitAll reports whether the step declares an event as one that it emits for many items.
+	MayEmitAll func(event string) bool
+	// Stage stores payloads of items before the outcome, under a name that is new for this attempt and EmitAll.
+	Stage func(ctx context.Context, part PartRef, items []json.RawMessage) error
+	// NewStage returns a name that has never been used in this run.
+	NewStage func() string
+	// EmitNow records and delivers an emission at once.
+	EmitNow func(ctx context.Context, e Emission) error
+	// Memo returns what make has returned for this name in an earlier attempt, or calls it and keeps the value.
+	Memo func(ctx context.Context, name string, make func(context.Context) (json.RawMessage, error)) (json.RawMessage, error)
+	// Awaited returns what the step waited for before it ran. ok is false if it waited for nothing.
+	Awaited func(ctx context.Context) (payload json.RawMessage, ok bool, err error)
+	// AwaitsSignal reports whether a step of the flow, "" for this one, awaits a signal.
+	AwaitsSignal func(step string) bool
+	// NewToken returns a random token for a signal and its hash.
+	NewToken func() (token, hash string)
 	// LogHandler gets the lines of [Logger] too. Nil: only the run's log gets them.
 	LogHandler slog.Handler
 
@@ -87,6 +112,8 @@ type Attempt struct {
 	emissions []Emission
 	ops       []StateOp
 	lines     []LogLine
+	signals   []NewSignal
+	launches  []NewLaunch
 }
 
 type attemptKey struct{}
@@ -110,6 +137,8 @@ type Collected struct {
 	Emissions []Emission
 	Ops       []StateOp
 	Lines     []LogLine
+	Signals   []NewSignal
+	Launches  []NewLaunch
 }
 
 // End returns what the attempt collected and closes it: a handler's goroutine that goes on gets [ErrStepEnded].
@@ -117,8 +146,8 @@ func (a *Attempt) End() Collected {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	c := Collected{a.emissions, a.ops, a.lines}
-	a.emissions, a.ops, a.lines = nil, nil, nil
+	c := Collected{a.emissions, a.ops, a.lines, a.signals, a.launches}
+	a.emissions, a.ops, a.lines, a.signals, a.launches = nil, nil, nil, nil, nil
 	return c
 }
 
@@ -151,22 +180,41 @@ func (a *Attempt) Log(l LogLine) error {
 
 // emit buffers an emission.
 func (a *Attempt) emit(event string, payload json.RawMessage) error {
+	err := a.mayEmit(event)
+	if err == nil {
+		err = a.check(payload)
+	}
+	if err == nil {
+		err = a.add(Emission{Event: event, Payload: payload})
+	}
+	if err != nil {
+		return fmt.Errorf("emit %q from step %q: %w", event, a.Step, err)
+	}
+	return nil
+}
+
+func (a *Attempt) mayEmit(event string) error {
 	if a.MayEmit != nil && !a.MayEmit(event) {
 		hint := "it declares no events; add flow.Emits to the step"
 		if len(a.Declared) > 0 {
 			hint = "it declares " + strings.Join(slices.Sorted(slices.Values(a.Declared)), ", ") + "; add the event to its flow.Emits"
 		}
-		return fmt.Errorf("emit %q from step %q: %w (%s)", event, a.Step, ErrUndeclared, hint)
+		return fmt.Errorf("%w (%s)", ErrUndeclared, hint)
 	}
-	if err := a.check(payload); err != nil {
-		return fmt.Errorf("emit %q from step %q: %w", event, a.Step, err)
+	if a.MayEmitAll != nil && a.MayEmitAll(event) {
+		return fmt.Errorf("%w: it is declared with flow.EmitsAll, so it is emitted with EmitAll", ErrUndeclared)
 	}
+	return nil
+}
+
+// add keeps an emission until the attempt's end.
+func (a *Attempt) add(e Emission) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended {
-		return fmt.Errorf("emit %q from step %q: %w", event, a.Step, ErrStepEnded)
+		return ErrStepEnded
 	}
-	a.emissions = append(a.emissions, Emission{event, payload})
+	a.emissions = append(a.emissions, e)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func Bind(d *Definition, handlers []Handler) (map[string]Handler, error) {
 	bound := make(map[string]Handler, len(d.steps))
 	var problems []Problem
 	for _, s := range d.steps {
-		if s.External {
+		if s.External || (s.Flow != "" && s.Handler == "") {
 			continue
 		}
 		h, ok := known[s.Handler]
@@ -40,6 +40,10 @@ func Bind(d *Definition, handlers []Handler) (map[string]Handler, error) {
 				Fix: "register a function"})
 			continue
 		}
+		if h.group != s.collect {
+			problems = append(problems, groupProblem(s, h))
+			continue
+		}
 		if slots := max(len(s.Slots), 1); !h.anyIn && len(h.in) != slots {
 			problems = append(problems, arityProblem(s, h))
 			continue
@@ -55,6 +59,15 @@ func Bind(d *Definition, handlers []Handler) (map[string]Handler, error) {
 		return nil, &Invalid{Flow: d.Name(), Problems: problems}
 	}
 	return bound, nil
+}
+
+func groupProblem(s *Step, h Handler) Problem {
+	if s.collect {
+		return Problem{Step: s.Name, What: fmt.Sprintf("it collects a group, and handler %q takes one event", h.name),
+			Fix: "register the handler with flow.FuncGroup, or drop repeat: collect"}
+	}
+	return Problem{Step: s.Name, What: fmt.Sprintf("handler %q takes a group, and the step does not collect", h.name),
+		Fix: "set repeat: collect on its connection (in Go: flow.Collect), or register the handler with flow.Func"}
 }
 
 func arityProblem(s *Step, h Handler) Problem {
@@ -91,6 +104,8 @@ func resultProblems(d *Definition, bound map[string]Handler) []Problem {
 			from := ""
 			if name, failed := strings.CutSuffix(name, ":failed"); failed {
 				result, from = reflect.TypeFor[Failure](), fmt.Sprintf("the failure of step %q", name)
+			} else if strings.HasSuffix(slot.Event, ":resolved") || d.byName[name] != nil && d.byName[name].Flow != "" {
+				continue // what comes from outside of the flow has no type that is known here
 			} else if by, ok := bound[name]; ok {
 				result, from = by.out, fmt.Sprintf("the result of step %q (handler %q)", name, by.name)
 			}

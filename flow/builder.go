@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Flow is a flow under construction. In is the type of what starts it, Out the type of its result (struct{} if it has none).
@@ -23,8 +24,22 @@ type AnyFlow interface {
 	draft() *draft
 }
 
+// FlowOption sets a property of a flow.
+type FlowOption func(*FlowConfig)
+
+// RunTimeout bounds the runs of the flow, each from its start or restart. When the time has passed the run fails.
+func RunTimeout(d time.Duration) FlowOption {
+	return func(c *FlowConfig) { c.Timeout = Duration(d) }
+}
+
 // New returns an empty flow.
-func New[In, Out any](name string) *Flow[In, Out] { return &Flow[In, Out]{draft{name: name}} }
+func New[In, Out any](name string, o ...FlowOption) *Flow[In, Out] {
+	f := &Flow[In, Out]{draft{name: name}}
+	for _, set := range o {
+		set(&f.d.config)
+	}
+	return f
+}
 
 // Name returns the name of the flow.
 func (f *Flow[In, Out]) Name() string { return f.d.name }
@@ -56,6 +71,10 @@ func (s *StepRef[T]) Completed() *Event[T] { return &Event[T]{StepEvent(s.name),
 // Failed is the implicit event that the step has failed for good. A step that subscribes to it handles the failure: the run
 // goes on.
 func (s *StepRef[T]) Failed() *Event[Failure] { return &Event[Failure]{FailedEvent(s.name), s.flow} }
+
+// Resolved is the implicit event that what the step waited for after it had succeeded has come ([AwaitAfter]), with what
+// came as payload. D is its type: that of the event or signal; for a time or a schedule the payload is null.
+func Resolved[D, T any](s *StepRef[T]) *Event[D] { return &Event[D]{ResolvedEvent(s.name), s.flow} }
 
 // Start adds a step that runs when the flow starts, with the flow's input. A flow needs at least one.
 func Start[In, Out, T any](f *Flow[In, Out], name string, h func(context.Context, In) (T, error), o ...Option) *StepRef[T] {

@@ -30,7 +30,8 @@ func Compile(w Wiring) (*Definition, error) {
 
 // analyse checks a document and compiles it.
 func analyse(w Wiring, incomplete map[string]bool) (*Definition, []Problem) {
-	a := &analysis{w: w, steps: slices.Sorted(maps.Keys(w.Steps)), emitters: map[string][]string{}, incomplete: incomplete}
+	a := &analysis{w: w, steps: slices.Sorted(maps.Keys(w.Steps)), emitters: map[string][]string{}, incomplete: incomplete,
+		awaits: map[string]*awaiting{}}
 	a.checkFlow()
 	for _, name := range a.steps {
 		a.checkStep(name, w.Steps[name])
@@ -41,6 +42,9 @@ func analyse(w Wiring, incomplete map[string]bool) (*Definition, []Problem) {
 		a.checkSlots(name, w.Steps[name])
 	}
 	a.checkCycles()
+	if len(a.problems) == 0 {
+		a.checkLevels()
+	}
 	if len(a.problems) > 0 {
 		return nil, a.problems
 	}
@@ -50,10 +54,13 @@ func analyse(w Wiring, incomplete map[string]bool) (*Definition, []Problem) {
 // analysis is the working place of one document.
 type analysis struct {
 	w        Wiring
-	steps    []string            // names, sorted
-	emitters map[string][]string // event -> steps, sorted
-	programs []program           // by connection
-	starts   bool                // it has a start step
+	steps    []string             // names, sorted
+	emitters map[string][]string  // event -> steps, sorted
+	programs []program            // by connection: the condition
+	untils   []program            // by connection
+	awaits   map[string]*awaiting // by step and position: "pay/before"
+	levels   map[string]int       // by step
+	starts   bool                 // it has a start step
 	// incomplete are steps whose connections are not all in the document, because of mistakes that are reported already.
 	incomplete map[string]bool
 	problems   []Problem
@@ -62,6 +69,9 @@ type analysis struct {
 func (a *analysis) report(p Problem) { a.problems = append(a.problems, p) }
 
 func (a *analysis) checkFlow() {
+	if a.w.Config.Timeout < 0 {
+		a.report(Problem{What: fmt.Sprintf("config.timeout is negative: %s", time.Duration(a.w.Config.Timeout)), Fix: "use 0 or more"})
+	}
 	if what := badName(a.w.Name); what != "" {
 		a.report(Problem{What: fmt.Sprintf("the flow's name %s", what), Fix: nameFix})
 	}
@@ -134,8 +144,10 @@ func (a *analysis) checkStep(name string, s StepDefinition) {
 	}
 	c := s.Config
 	switch {
-	case s.Handler == "" && !c.External:
+	case s.Handler == "" && !c.External && c.Flow == "":
 		report("it has no handler", "set handler to the name that its code is registered under")
+	case c.External && c.Flow != "":
+		report(fmt.Sprintf("it is external and calls flow %q", c.Flow), "keep one of config.external and config.flow")
 	case len(s.Handler) > 2*maxName || strings.ContainsFunc(s.Handler, unicode.IsControl) || !utf8.ValidString(s.Handler):
 		report(fmt.Sprintf("handler %.20q is no good name", s.Handler), "use at most 256 printable characters")
 	}
@@ -144,6 +156,19 @@ func (a *analysis) checkStep(name string, s StepDefinition) {
 			report("the name of its queue "+what, nameFix)
 		}
 	}
+	if c.Flow != "" {
+		if what := badName(c.Flow); what != "" {
+			report("the name of the flow that it calls "+what, nameFix)
+		}
+		if len(c.Emits)+len(c.EmitsAll) > 0 {
+			report(fmt.Sprintf("it calls flow %q but emits %s", c.Flow, quoted(slices.Concat(c.Emits, c.EmitsAll))),
+				fmt.Sprintf("a call emits nothing but its end: drop emits, and subscribe to %q", StepEvent(name)))
+		}
+	}
+	if c.Parallel < 0 {
+		report("parallel is less than 1", "use 1 or more, or leave it out")
+	}
+	a.checkAwaits(name, s)
 	a.checkEmits(name, c)
 	a.checkChoice(name, "config.onFailure", c.OnFailure, OnFailureFail, OnFailureContinue)
 	retry := Retry{Attempts: 1}
@@ -157,15 +182,16 @@ func (a *analysis) checkStep(name string, s StepDefinition) {
 }
 
 func (a *analysis) checkEmits(name string, c StepConfig) {
-	if c.External && len(c.Emits) > 0 {
-		a.report(Problem{Step: name, What: fmt.Sprintf("it is external but emits %s", quoted(c.Emits)),
+	all := slices.Concat(c.Emits, c.EmitsAll)
+	if c.External && len(all) > 0 {
+		a.report(Problem{Step: name, What: fmt.Sprintf("it is external but emits %s", quoted(all)),
 			Fix: fmt.Sprintf("foreign workers cannot emit: drop emits, and subscribe to %q", StepEvent(name))})
 	}
-	for i, event := range c.Emits {
+	for i, event := range all {
 		if what, fix := badEvent(event); what != "" {
 			a.report(Problem{Step: name, What: what, Fix: fix})
 		}
-		if slices.Index(c.Emits, event) < i {
+		if slices.Index(all, event) < i {
 			a.report(Problem{Step: name, What: fmt.Sprintf("it declares event %q twice", event), Fix: "keep one"})
 		}
 	}

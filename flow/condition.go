@@ -30,10 +30,15 @@ var unstable = []string{"now", "keys", "values", "toPairs"}
 
 // compileCondition compiles a condition. The error is for people and has a position.
 func compileCondition(text string) (*vm.Program, error) {
+	return compileExpr(text, conditionEnv{}, []string{"payload", "event"}, expr.AsBool())
+}
+
+// compileExpr compiles an expression over what env has, whose names are given. The error is for people and has a position.
+func compileExpr(text string, env any, names []string, more ...expr.Option) (*vm.Program, error) {
 	if len(text) > maxCondition {
 		return nil, fmt.Errorf("it has %d bytes, more than %d", len(text), maxCondition)
 	}
-	options := []expr.Option{expr.Env(conditionEnv{}), expr.AsBool()}
+	options := append([]expr.Option{expr.Env(env)}, more...)
 	for _, name := range unstable {
 		options = append(options, expr.DisableBuiltin(name))
 	}
@@ -43,22 +48,26 @@ func compileCondition(text string) (*vm.Program, error) {
 	}
 	var at *file.Error
 	if errors.As(err, &at) && at.Line > 0 {
-		return nil, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column+1, explain(at.Message))
+		return nil, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column+1, explain(at.Message, names))
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	return nil, errors.New(explain(first))
+	return nil, errors.New(explain(first, names))
 }
 
 // explain adds to a message of the expression compiler what it cannot know.
-func explain(message string) string {
+func explain(message string, names []string) string {
 	if name, ok := strings.CutPrefix(message, "unknown name "); ok {
-		switch near := document.Nearest(name, []string{"payload", "event"}); {
+		switch near := document.Nearest(name, names); {
 		case slices.Contains(unstable, name):
 			return fmt.Sprintf("%s() is left out, because its result is not decided by the event alone", name)
 		case near != "":
 			return fmt.Sprintf("unknown name %q; did you mean %q?", name, near)
 		default:
-			return fmt.Sprintf("unknown name %q: there are payload and event, so a field is payload.%s", name, name)
+			there := "there is " + names[0]
+			if len(names) > 1 {
+				there = "there are " + strings.Join(names, " and ")
+			}
+			return fmt.Sprintf("unknown name %q: %s, so a field is %s.%s", name, there, names[0], name)
 		}
 	}
 	if typ, ok := strings.CutPrefix(message, "expected bool, but got "); ok {

@@ -5,11 +5,13 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // draft is a flow under construction, whatever its types.
 type draft struct {
 	name     string
+	config   FlowConfig
 	steps    []*stepDraft
 	problems []Problem
 }
@@ -20,6 +22,9 @@ type stepDraft struct {
 	handler    Handler
 	on         []AnyEvent
 	emits      []AnyEvent
+	emitsAll   []AnyEvent
+	delay      time.Duration
+	until      string
 	conditions []condition
 	repeat     []string
 }
@@ -80,7 +85,7 @@ type built struct {
 // build makes the document.
 func (d *draft) build() *built {
 	b := &built{
-		wiring:     Wiring{Name: d.name, Steps: make(map[string]StepDefinition, len(d.steps)), Connections: []Connection{}},
+		wiring:     Wiring{Name: d.name, Steps: make(map[string]StepDefinition, len(d.steps)), Connections: []Connection{}, Config: d.config},
 		incomplete: map[string]bool{}, uses: map[string][]typeUse{},
 	}
 	for _, s := range d.steps {
@@ -101,6 +106,8 @@ func (b *built) add(d *draft, s *stepDraft) {
 		report("it is external but has a handler", "pass nil as the handler, or drop flow.External()")
 	case def.Config.External:
 		def.Handler = ""
+	case def.Config.Flow != "" && s.handler.call == nil:
+		def.Handler = ""
 	case s.handler.call == nil:
 		report("its handler is nil", "pass a function; only a step with flow.External() has none")
 	}
@@ -110,6 +117,14 @@ func (b *built) add(d *draft, s *stepDraft) {
 			continue
 		}
 		def.Config.Emits = append(def.Config.Emits, e.Name())
+		use(e, "emits")
+	}
+	for _, e := range s.emitsAll {
+		if nilEvent(e) {
+			report("flow.EmitsAll got nil instead of an event", "declare the event with flow.NewEvent before it is used")
+			continue
+		}
+		def.Config.EmitsAll = append(def.Config.EmitsAll, e.Name())
 		use(e, "emits")
 	}
 	var edges []Connection
@@ -160,10 +175,14 @@ func (s *stepDraft) setEdges(edges []Connection, report func(what, fix string)) 
 	if len(s.repeat) > 0 && len(edges) == 0 {
 		report("flow.Each() and flow.First() have no effect on a start step", "drop them; a start step runs once")
 	}
+	if (s.delay != 0 || s.until != "") && len(edges) == 0 {
+		report("flow.Delay and flow.Until have no effect on a start step", "drop them; to start a run later, use nvent.WithDelay")
+	}
 	for i := range edges {
 		if len(s.repeat) > 0 {
 			edges[i].Repeat = s.repeat[0]
 		}
+		edges[i].Delay, edges[i].Until = Duration(s.delay), s.until
 	}
 }
 

@@ -17,7 +17,12 @@ type program = *vm.Program
 // findEmitters notes which steps emit which events, implicit ones included.
 func (a *analysis) findEmitters() {
 	for _, name := range a.steps {
-		for _, e := range append([]string{StepEvent(name), FailedEvent(name)}, a.w.Steps[name].Config.Emits...) {
+		c := a.w.Steps[name].Config
+		events := append([]string{StepEvent(name), FailedEvent(name)}, slices.Concat(c.Emits, c.EmitsAll)...)
+		if c.AwaitAfter != nil {
+			events = append(events, ResolvedEvent(name))
+		}
+		for _, e := range events {
 			if !slices.Contains(a.emitters[e], name) {
 				a.emitters[e] = append(a.emitters[e], name)
 			}
@@ -42,10 +47,11 @@ func (a *analysis) checkConnections() {
 		} else {
 			seen[edge{c.From, c.To}] = i + 1
 		}
-		if c.Repeat != "" && c.Repeat != RepeatFirst && c.Repeat != RepeatEach {
-			choices := []string{RepeatFirst, RepeatEach}
+		if c.Repeat != "" && c.Repeat != RepeatFirst && c.Repeat != RepeatEach && c.Repeat != RepeatCollect {
+			choices := []string{RepeatFirst, RepeatEach, RepeatCollect}
 			report(fmt.Sprintf("repeat is %q", c.Repeat), document.Nearest(c.Repeat, choices), "use "+orList(choices))
 		}
+		a.checkTimes(i, c, report)
 		if strings.TrimSpace(c.Condition) == "" {
 			if c.Condition != "" {
 				report("its condition is blank", "", "write an expression, or drop it")
@@ -67,11 +73,18 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 	}
 	if step, ok := strings.CutPrefix(from, "step:"); ok {
 		step, failed := strings.CutSuffix(step, ":failed")
+		step, resolved := strings.CutSuffix(step, ":resolved")
+		if _, known := a.w.Steps[step]; known && resolved {
+			report(fmt.Sprintf("step %q awaits nothing after it has succeeded", step), "", "set its config.awaitAfter, or subscribe to "+StepEvent(step))
+			return
+		}
 		near := document.Nearest(step, a.steps)
 		switch {
 		case near == "":
 		case failed:
 			near = FailedEvent(near)
+		case resolved:
+			near = ResolvedEvent(near)
 		default:
 			near = StepEvent(near)
 		}
@@ -125,10 +138,17 @@ func (a *analysis) checkSlots(name string, s StepDefinition) {
 		return
 	}
 	a.checkJoin(name, s.Config.Join, len(slots))
+	if a.collects(name) && (s.Config.External || s.Config.Flow != "" && s.Handler == "") {
+		report("it collects, and has no handler", "a group is read by a handler: let a step before it make one value of the group")
+	}
 	for _, i := range slots {
 		c := a.w.Connections[i]
 		edge := Problem{Connection: i + 1, From: c.From, To: c.To, Step: name}
 		switch by := a.emitters[c.From]; {
+		case len(slots) > 1 && c.Repeat == RepeatCollect:
+			edge.What = fmt.Sprintf("repeat is collect, but %q joins %d connections", name, len(slots))
+			edge.Fix = "a step that collects has one connection: add a step that joins its end with the others"
+			a.report(edge)
 		case len(slots) > 1 && c.Repeat == RepeatEach:
 			edge.What = fmt.Sprintf("repeat is each, but %q joins %d connections", name, len(slots))
 			edge.Fix = "a join fires once: use first, or a step of its own for each event"
@@ -224,12 +244,13 @@ func (a *analysis) checkCycles() {
 func (a *analysis) definition() *Definition {
 	w := a.w
 	w.Steps = make(map[string]StepDefinition, len(a.w.Steps))
-	d := &Definition{byName: make(map[string]*Step, len(a.steps)), subs: map[string][]subscription{}}
+	d := &Definition{byName: make(map[string]*Step, len(a.steps)), subs: map[string][]subscription{}, timeout: time.Duration(w.Config.Timeout)}
 	for _, name := range a.steps {
 		s := a.w.Steps[name]
 		s.Name = name
 		w.Steps[name] = s
 		step := compileStep(w.Name, s)
+		step.Before, step.After = a.awaits[name+"/before"], a.awaits[name+"/after"]
 		d.steps = append(d.steps, step)
 		d.byName[name] = step
 		if step.Start {
@@ -241,9 +262,11 @@ func (a *analysis) definition() *Definition {
 	}
 	for i, c := range w.Connections {
 		step := d.byName[c.To]
-		d.subs[c.From] = append(d.subs[c.From], subscription{step: step, slot: len(step.Slots), cond: a.programs[i]})
+		d.subs[c.From] = append(d.subs[c.From], subscription{step: step, slot: len(step.Slots), cond: a.programs[i],
+			delay: time.Duration(c.Delay), until: a.untils[i], untilText: c.Until})
 		step.Slots = append(step.Slots, Slot{Event: c.From, Condition: c.Condition})
 		step.each = c.Repeat == RepeatEach
+		step.collect = c.Repeat == RepeatCollect
 	}
 	for _, step := range d.steps {
 		step.need = needed(w.Steps[step.Name].Config.Join, len(step.Slots))
@@ -253,6 +276,7 @@ func (a *analysis) definition() *Definition {
 	}
 	d.wiring = w
 	d.hash = hash(w)
+	a.derive(d)
 	return d
 }
 
@@ -262,7 +286,9 @@ func compileStep(flow string, s StepDefinition) *Step {
 	step := &Step{
 		Name: s.Name, Handler: s.Handler, Queue: c.Queue, Emits: c.Emits, Attempts: 1, Timeout: time.Duration(c.Timeout),
 		Start: c.Start, Returns: c.Returns, External: c.External, Continue: c.OnFailure == OnFailureContinue,
-		emitsSet: make(map[string]bool, len(c.Emits)), event: StepEvent(s.Name), failEvent: FailedEvent(s.Name),
+		Flow: c.Flow, Parallel: c.Parallel,
+		emitsSet: make(map[string]bool, len(c.Emits)), emitsAll: make(map[string]bool, len(c.EmitsAll)),
+		event: StepEvent(s.Name), failEvent: FailedEvent(s.Name), resolvedEvent: ResolvedEvent(s.Name),
 	}
 	if step.Queue == "" {
 		step.Queue = flow
@@ -272,6 +298,9 @@ func compileStep(flow string, s StepDefinition) *Step {
 	}
 	for _, e := range c.Emits {
 		step.emitsSet[e] = true
+	}
+	for _, e := range c.EmitsAll {
+		step.emitsAll[e] = true
 	}
 	return step
 }

@@ -15,6 +15,7 @@ type Handler struct {
 	name   string
 	in     []reflect.Type // of the parameters, in slot order
 	anyIn  bool           // takes Inputs: any number of slots
+	group  bool           // takes a Group: all events of a group
 	out    reflect.Type
 	events []eventInfo // of a Go flow's Inputs handler: what the slots hold
 	call   func(ctx context.Context, in Inputs) (any, error)
@@ -31,8 +32,9 @@ type Inputs struct {
 type InputSlot struct {
 	Event   string // "" for the input of the flow
 	Payload json.RawMessage
-	Filled  bool // false: the step runs without it (any, n of)
-	value   any  // the payload, if it has been decoded
+	Filled  bool         // false: the step runs without it (any, n of)
+	Group   *GroupSource // of a step that collects; Payload is then nil
+	value   any          // the payload, if it has been decoded
 }
 
 // NewInputs returns inputs. The slots belong to it from then on.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+
+	"github.com/nvent-go/nvent/adapter"
 )
 
 // hash returns the content hash of a document that has been accepted: SHA-256 of its canonical form as JSON.
@@ -36,6 +38,8 @@ func canonical(w Wiring) Wiring {
 	for name, s := range c.Steps {
 		s.Name = name
 		s.Config.Emits = slices.Sorted(slices.Values(s.Config.Emits))
+		s.Config.EmitsAll = slices.Sorted(slices.Values(s.Config.EmitsAll))
+		s.Config.AwaitBefore, s.Config.AwaitAfter = canonicalAwait(s.Config.AwaitBefore), canonicalAwait(s.Config.AwaitAfter)
 		if s.Config.Queue == w.Name {
 			s.Config.Queue = ""
 		}
@@ -64,4 +68,21 @@ func needed(j *Join, slots int) int {
 		return 1
 	}
 	return j.N
+}
+
+func canonicalAwait(a *Await) *Await {
+	if a == nil {
+		return nil
+	}
+	c := *a
+	if c.OnTimeout == TimeoutFail {
+		c.OnTimeout = ""
+	}
+	if c.LookBack == Duration(defaultLookBack) {
+		c.LookBack = 0
+	}
+	if canonical, err := adapter.Canonical(c.Default); err == nil {
+		c.Default = canonical
+	}
+	return &c
 }

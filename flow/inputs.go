@@ -18,8 +18,16 @@ type Outcome struct {
 	Emissions []Emission
 	Ops       []StateOp
 	Lines     []LogLine
-	Start     *StartInfo // for the step.started record, if it is not in the log yet
-	Random    float64    // 0..1, for the jitter of a back-off
+	Signals   []NewSignal // tokens that the handler has given out
+	Launches  []NewLaunch // runs that the handler starts
+	Start     *StartInfo  // for the step.started record, if it is not in the log yet
+	Random    float64     // 0..1, for the jitter of a back-off
+}
+
+// NewLaunch is a run that a handler starts if its attempt succeeds.
+type NewLaunch struct {
+	Flow  string
+	Input json.RawMessage
 }
 
 // AttemptError is why an attempt failed.
@@ -36,76 +44,110 @@ type StartInfo struct {
 	At       int64  `json:"at,omitempty"` // when the handler began, Unix milliseconds
 }
 
+func (o Outcome) scopePath() string { return o.Token.Scope }
+
 func (o Outcome) decide(t *transition) Verdict {
-	st, it := t.s.find(o.Token)
-	if it == nil || it.Dispatch != o.Token.Dispatch {
+	p, _, it := t.scheduled(o.Token)
+	if it == nil {
 		return Stale
 	}
 	step := t.def.Step(o.Token.Step)
-	var taken [][]route
+	var ways []emitted
 	if o.Err == nil {
 		var err error
-		if taken, err = t.successRoutes(step, &o); err != nil {
+		if ways, err = t.ways(p, step, it, &o); err != nil {
 			o.Err = &AttemptError{Message: err.Error(), Final: true}
 		}
 	}
-	base := t.stepRecord(step, it)
+	base := t.stepRecord(p, step, it)
 	t.started(base, it, o.Start)
 	t.lines(base, o.Lines)
 	if o.Err != nil {
-		t.failAttempt(step, st, it, base, *o.Err, o.Random)
+		t.failAttempt(p, step, it, *o.Err, o.Random)
 		return Accepted
 	}
 	for _, op := range o.Ops {
 		t.stateOp(base, op)
 	}
-	seqs := make([]uint64, 0, len(o.Emissions)+1)
-	for _, e := range o.Emissions {
-		r := base
-		r.Type, r.Key, r.Data = RecordEmit, e.Event, e.Payload
-		seqs = append(seqs, t.record(r))
+	for _, sig := range o.Signals {
+		t.newSignal(p, sig)
 	}
-	r := base
-	r.Type, r.Data = RecordStepCompleted, o.Result
-	done := t.record(r)
-	seqs = append(seqs, done)
-	if step.Returns {
-		t.s.Result = done
+	for _, l := range o.Launches {
+		t.launch(base, l)
 	}
-	st.Done++
-	t.close(st, it.N)
-	for i, e := range o.Emissions {
-		t.deliver(e.Event, seqs[i], taken[i])
+	if step.Flow != "" {
+		t.startChild(p, step, it, o.Result)
+		return Accepted
 	}
-	t.deliver(step.event, done, taken[len(o.Emissions)])
-	t.settleRun()
+	t.complete(p, step, it, ways, o.Result)
 	return Accepted
 }
 
-// successRoutes finds the way of every emission and of the step's own completion, before anything is changed.
-func (t *transition) successRoutes(step *Step, o *Outcome) ([][]route, error) {
-	taken := make([][]route, 0, len(o.Emissions)+1)
-	for _, e := range o.Emissions {
-		if !step.MayEmit(e.Event) {
-			return nil, fmt.Errorf("emit %q from step %q: %w", e.Event, step.Name, ErrUndeclared)
+// complete records that an iteration has succeeded, and delivers what it emitted. The last of ways is its completion.
+func (t *transition) complete(p *place, step *Step, it *Iteration, ways []emitted, result json.RawMessage) {
+	base := t.stepRecord(p, step, it)
+	for i := range ways {
+		w := &ways[i]
+		r := base
+		switch {
+		case i == len(ways)-1:
+			r.Type, r.Data = RecordStepCompleted, result
+			w.seq = t.record(r)
+			if step.Returns {
+				t.s.Result = w.seq
+			}
+		case w.group != nil:
+			t.s.NextGroup++
+			w.group.N = t.s.NextGroup
+			r.Type, r.Key, r.Data = RecordEmit, w.event, raw(groupData{w.group.N, w.group.Items})
+			w.seq = t.record(r)
+			w.group.Seq = w.seq
+			t.storePart(w)
+		default:
+			r.Type, r.Key, r.Data = RecordEmit, w.event, w.payload
+			w.seq = t.record(r)
 		}
-		r, err := t.routes(e.Event, e.Payload)
-		if err != nil {
-			return nil, err
-		}
-		taken = append(taken, r)
 	}
-	r, err := t.routes(step.event, o.Result)
-	return append(taken, r), err
+	done := ways[len(ways)-1].seq
+	if step.After != nil {
+		it.Done, it.Held = done, hold(ways)
+		t.await(p, step, it, PhaseAfter, result)
+		return
+	}
+	t.succeed(p, step, it.N, ways)
+}
+
+// storePart stores the payloads of a group's items that come with the outcome. Those of a large group are there already.
+func (t *transition) storePart(w *emitted) {
+	if w.part == nil {
+		return
+	}
+	w.group.Stage = stageOf(w.group.N)
+	r := PartRef{w.group.Stage, 0}
+	t.out.Parts = append(t.out.Parts, NewPart{r, *w.part})
+	t.s.LoadPart(r, *w.part)
+}
+
+// succeed ends an iteration and delivers what it emitted.
+func (t *transition) succeed(p *place, step *Step, n int, ways []emitted) {
+	p.scope.step(step.Name).Done++
+	t.close(p, step.Name, n)
+	for i := range ways {
+		t.deliver(p, &ways[i])
+	}
+	t.settle(p)
 }
 
 // stepRecord returns what all records of an attempt have in common.
-func (t *transition) stepRecord(step *Step, it *Iteration) adapter.Record {
+func (t *transition) stepRecord(p *place, step *Step, it *Iteration) adapter.Record {
 	causes := it.In
 	if slices.Contains(causes, 0) {
 		causes = slices.DeleteFunc(slices.Clone(causes), func(seq uint64) bool { return seq == 0 })
 	}
-	return adapter.Record{Step: step.Name, Iteration: it.N, Attempt: it.Attempt, Causes: causes}
+	if it.Awaited != 0 {
+		causes = append(slices.Clip(slices.Clone(causes)), it.Awaited)
+	}
+	return adapter.Record{Step: step.Name, Scope: p.path, Iteration: it.N, Attempt: it.Attempt, Causes: causes}
 }
 
 func (t *transition) started(base adapter.Record, it *Iteration, info *StartInfo) {
@@ -146,9 +188,9 @@ func (t *transition) stateOp(base adapter.Record, op StateOp) {
 	}
 }
 
-// failAttempt tries again, or ends the iteration: handled by whoever subscribes to the failure, by the step's policy, or by
-// failing the run.
-func (t *transition) failAttempt(step *Step, st *StepState, it *Iteration, base adapter.Record, e AttemptError, random float64) {
+// failAttempt tries again, or ends the iteration for good.
+func (t *transition) failAttempt(p *place, step *Step, it *Iteration, e AttemptError, random float64) {
+	base := t.stepRecord(p, step, it)
 	if !e.Final && it.Attempt < step.Attempts {
 		delay := step.Backoff.Delay(it.Attempt, random)
 		if e.After != nil {
@@ -160,30 +202,51 @@ func (t *transition) failAttempt(step *Step, st *StepState, it *Iteration, base 
 		it.Attempt++
 		it.Crashes = 0
 		it.Started = false
-		t.redispatch(step.Name, it, t.now.Add(delay))
+		t.redispatch(p, step, it, t.now.Add(delay))
 		return
 	}
 	failure := Failure{Step: step.Name, Error: e.Message, Attempts: it.Attempt}
 	base.Type, base.Data = RecordStepFailed, raw(failure)
-	seq := t.record(base)
-	st.Failed++
-	t.close(st, it.N)
-	taken, err := t.routes(step.failEvent, base.Data)
+	t.failed(p, step, it.N, failure, t.record(base), base.Data)
+}
+
+// failed deals with an iteration that has failed for good, which is recorded at seq: handled by whoever subscribes to the
+// failure, by the step's policy, by the group that goes on without the item, or by failing the run.
+func (t *transition) failed(p *place, step *Step, n int, failure Failure, seq uint64, payload json.RawMessage) {
+	p.scope.step(step.Name).Failed++
+	vias, err := t.vias(step.failEvent, payload)
 	if err != nil {
 		failure.Error += "; then: " + err.Error()
 	}
 	switch {
-	case len(taken) > 0:
-		t.deliver(step.failEvent, seq, taken)
+	case len(vias) > 0:
+		t.close(p, step.Name, n)
+		t.deliver(p, &emitted{event: step.failEvent, seq: seq, payload: payload, to: vias, by: step.Name})
+		t.settle(p)
 	case step.Continue && err == nil:
+		t.close(p, step.Name, n)
+		t.settle(p)
 	default:
-		sum := t.summary()
-		sum.Error = &failure
-		sum.Failed = slices.DeleteFunc(sum.Failed, func(name string) bool { return name == step.Name })
-		t.end(StatusFailed, RecordFlowFailed, step.Name, []uint64{seq}, sum)
-		return
+		if _, it := p.scope.iteration(step.Name, n); it != nil {
+			it.Failed = true
+		}
+		t.failScope(p, step.Name, failure, seq)
 	}
-	t.settleRun()
+}
+
+// failScope ends the innermost item whose group goes on without it, or the run.
+func (t *transition) failScope(p *place, step string, failure Failure, seq uint64) {
+	for q := p; q.up != nil; q = q.up {
+		if t.def.partial[q.group.Event] {
+			t.endItem(q, ItemFailed, seq)
+			t.settle(q.up)
+			return
+		}
+	}
+	sum := t.summary()
+	sum.Error = &failure
+	sum.Failed = slices.DeleteFunc(sum.Failed, func(name string) bool { return name == step && p.up == nil })
+	t.end(StatusFailed, RecordFlowFailed, step, []uint64{seq}, sum)
 }
 
 // retryData is the data of a step.retry record.
@@ -191,6 +254,12 @@ type retryData struct {
 	Error    string `json:"error"`
 	Attempts int    `json:"attempts"`
 	DelayMS  int64  `json:"delayMs"`
+}
+
+// groupData is the data of the emit record of a group.
+type groupData struct {
+	Group int `json:"group"`
+	Items int `json:"items"`
 }
 
 // Lost says that the dispatch of a token came to nothing: its job is gone, or ended without an outcome of ours. The work is
@@ -201,19 +270,21 @@ type Lost struct {
 	Max        int // deliveries in total that an attempt may use
 }
 
+func (l Lost) scopePath() string { return l.Token.Scope }
+
 func (l Lost) decide(t *transition) Verdict {
-	st, it := t.s.find(l.Token)
-	if it == nil || it.Dispatch != l.Token.Dispatch {
+	p, _, it := t.scheduled(l.Token)
+	if it == nil {
 		return Stale
 	}
 	it.Crashes += max(l.Deliveries, 1)
 	step := t.def.Step(l.Token.Step)
 	if it.Crashes < l.Max {
-		t.redispatch(step.Name, it, time.Time{})
+		t.redispatch(p, step, it, time.Time{})
 		return Accepted
 	}
 	e := AttemptError{Message: fmt.Sprintf("crashed %d times without an outcome", it.Crashes), Final: true}
-	t.failAttempt(step, st, it, t.stepRecord(step, it), e, 0)
+	t.failAttempt(p, step, it, e, 0)
 	return Accepted
 }
 
@@ -224,74 +295,44 @@ type Logged struct {
 	Lines []LogLine
 }
 
+func (l Logged) scopePath() string { return l.Token.Scope }
+
 func (l Logged) decide(t *transition) Verdict {
-	it := t.s.Scheduled(l.Token)
+	p, _, it := t.scheduled(l.Token)
 	if it == nil {
 		return Stale
 	}
-	base := t.stepRecord(t.def.Step(l.Token.Step), it)
+	base := t.stepRecord(p, t.def.Step(l.Token.Step), it)
 	t.started(base, it, l.Start)
 	t.lines(base, l.Lines)
 	return Accepted
 }
 
-// Cancel fences the run: from here on no outcome of the epoch is accepted.
-type Cancel struct {
-	Reason string
+// EmittedNow is an emission that a running handler does not hold back until it has succeeded. It is delivered at once, and
+// again by the next attempt if this one fails.
+type EmittedNow struct {
+	Token    Token
+	Emission Emission
+	Start    *StartInfo
 }
 
-func (c Cancel) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning {
+func (e EmittedNow) scopePath() string { return e.Token.Scope }
+
+func (e EmittedNow) decide(t *transition) Verdict {
+	p, _, it := t.scheduled(e.Token)
+	if it == nil {
 		return Stale
 	}
-	t.dropOpen()
-	t.s.Epoch++
-	t.s.Status = StatusCanceling
-	t.s.Reason = c.Reason
-	return Accepted
-}
-
-// Canceled says that the jobs of a fenced run have been removed.
-type Canceled struct{}
-
-func (Canceled) decide(t *transition) Verdict {
-	if t.s.Status != StatusCanceling {
-		return Stale
+	step := t.def.Step(e.Token.Step)
+	vias, err := t.vias(e.Emission.Event, e.Emission.Payload)
+	if err != nil {
+		return Stale // the attempt reports what is wrong with a condition when it emits
 	}
-	sum := t.summary()
-	sum.Reason = t.s.Reason
-	t.end(StatusCanceled, RecordFlowCanceled, "", nil, sum)
-	return Accepted
-}
-
-// Restart runs the flow again from its start, with the same input and no state documents, in a new epoch. What runs is
-// fenced. A run that is being cancelled is not restarted: it has to reach its end first.
-type Restart struct{}
-
-func (Restart) decide(t *transition) Verdict {
-	if t.s.Status == StatusCanceling {
-		return Stale
-	}
-	t.dropOpen()
-	s := t.s
-	for _, key := range s.Data {
-		t.out.Ops = append(t.out.Ops, StateOp{Op: OpDelete, Key: key})
-	}
-	*s = State{Format: s.Format, Flow: s.Flow, Definition: s.Definition, Status: StatusRunning, Epoch: s.Epoch + 1,
-		Seq: s.Seq, Input: s.Input, Headers: s.Headers}
-	t.record(adapter.Record{Type: RecordFlowStarted, Key: "restart", Causes: []uint64{s.Input}})
-	t.start()
-	return Accepted
-}
-
-// Looked says that the reconciler has taken the run to look at it. It is stale if the run is not due, because somebody else
-// took it or something happened.
-type Looked struct{}
-
-func (Looked) decide(t *transition) Verdict {
-	if t.s.WakeAt == 0 || t.s.WakeAt > t.now.UnixMilli() {
-		return Stale
-	}
-	t.s.Quiet++
+	base := t.stepRecord(p, step, it)
+	t.started(base, it, e.Start)
+	base.Type, base.Key, base.Data = RecordEmit, e.Emission.Event, e.Emission.Payload
+	seq := t.record(base)
+	t.deliver(p, &emitted{event: e.Emission.Event, seq: seq, payload: e.Emission.Payload, to: vias, by: step.Name,
+		origin: it.Origin, ordinal: int(seq)})
 	return Accepted
 }

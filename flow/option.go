@@ -18,6 +18,40 @@ func Emits(events ...AnyEvent) Option {
 	return Option{name: "Emits", apply: func(s *stepDraft) { s.emits = append(s.emits, events...) }}
 }
 
+// EmitsAll declares events that the step may emit for many items at once, with [Event.EmitAll]: each item is a branch of its
+// own. A step that is added with [Collect] gets what the branches emit.
+func EmitsAll(events ...AnyEvent) Option {
+	return Option{name: "EmitsAll", apply: func(s *stepDraft) { s.emitsAll = append(s.emitsAll, events...) }}
+}
+
+// Parallel bounds how many items of a group that reach the step, or how many of its iterations with [Each], are in progress
+// at once. The others follow as these end. Without it 256 items are in progress at once, and any number of iterations.
+func Parallel(n int) Option {
+	return Option{name: "Parallel", apply: func(s *stepDraft) {
+		s.def.Config.Parallel = n
+		if n < 1 {
+			s.def.Config.Parallel = -1 // is reported
+		}
+	}}
+}
+
+// Partial lets a step that is added with [Collect] run although some items have failed: they are missing, each with the reason.
+// Without it the final failure of an item fails the run.
+func Partial() Option {
+	return Option{name: "Partial", apply: func(s *stepDraft) { s.def.Config.Partial = true }}
+}
+
+// Delay lets the step begin that long after its event.
+func Delay(d time.Duration) Option {
+	return Option{name: "Delay", apply: func(s *stepDraft) { s.delay = d }}
+}
+
+// Until lets the step begin at a time that an expression over `payload` and `event` gives: an RFC 3339 time, or Unix
+// milliseconds. A time that is past is now.
+func Until(expr string) Option {
+	return Option{name: "Until", apply: func(s *stepDraft) { s.until = expr }}
+}
+
 // Attempts sets how often the step is tried in total, and how long to wait in between. Without it a step has one attempt.
 func Attempts(n int, b Backoff) Option {
 	return Option{name: "Attempts", job: true, apply: func(s *stepDraft) { s.def.Retry = &Retry{Attempts: n, Backoff: b} }}

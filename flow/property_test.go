@@ -49,7 +49,10 @@ func play(t *testing.T, d *flow.Definition, r *rand.Rand, fails func(step string
 	t.Helper()
 	out := &flow.Changes{}
 	now := time.UnixMilli(1)
-	s := d.Begin("run", json.RawMessage(`0`), now, out)
+	s, err := d.Begin("run", flow.Beginning{Input: json.RawMessage(`0`)}, now, out)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var old []flow.Outcome
 	for step := 0; s.Status == flow.StatusRunning; step++ {
 		if step > 1000 {

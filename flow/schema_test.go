@@ -35,7 +35,7 @@ func TestPublishedSchemaIsThatOfTheDocument(t *testing.T) {
 
 // required are the keys that a document must have; everything else may be left out.
 var required = map[string][]string{
-	"Wiring": {"name", "steps"}, "StepDefinition": {}, "Connection": {"from", "to"}, "Join": {"mode"}, "Retry": {"attempts"},
+	"Wiring": {"name", "steps"}, "StepDefinition": {}, "Connection": {"from", "to"}, "Join": {"mode"}, "Retry": {"attempts"}, "Await": {"type"},
 }
 
 // limits are what the analysis demands of a value, by type and key.
@@ -49,7 +49,15 @@ var limits = map[string]map[string]any{
 	"Join.n":               {"minimum": 1},
 	"Connection.from":      {"minLength": 1},
 	"Connection.to":        {"pattern": "^[A-Za-z0-9_.-]{1,128}$"},
-	"Connection.repeat":    {"enum": []string{flow.RepeatFirst, flow.RepeatEach}},
+	"StepConfig.emitsAll":  {"uniqueItems": true},
+	"StepConfig.flow":      {"pattern": "^[A-Za-z0-9_.-]{1,128}$"},
+	"StepConfig.parallel":  {"minimum": 0},
+	"Connection.repeat":    {"enum": []string{flow.RepeatFirst, flow.RepeatEach, flow.RepeatCollect}},
+	"Await.type":           {"enum": []string{flow.AwaitTime, flow.AwaitEvent, flow.AwaitSignal, flow.AwaitSchedule}},
+	"Await.onTimeout":      {"enum": []string{flow.TimeoutFail, flow.TimeoutContinue, flow.TimeoutRetry}},
+	"Await.key":            {"maxLength": 4096},
+	"Await.until":          {"maxLength": 4096},
+	"Connection.until":     {"maxLength": 4096},
 	"Connection.condition": {"maxLength": 4096},
 	"Retry.attempts":       {"minimum": 1},
 	"Backoff.kind":         {"enum": []string{flow.BackoffFixed, flow.BackoffExponential}},

@@ -189,7 +189,7 @@ func (s *search) run() (states int, err error) {
 	out := &flow.Changes{}
 	w := &world{Jobs: map[string]job{}, Tokens: map[string]flow.Token{}, Issued: map[string]int{}, Lost: map[string]int{},
 		Kills: s.faults.kills, Zombies: s.faults.zombies, Fails: s.faults.fails, Cancels: s.faults.cancels, Restarts: s.faults.restarts}
-	w.State = s.def.Begin(searchRun, json.RawMessage(`{}`), searchTime, out)
+	w.State, _ = s.def.Begin(searchRun, flow.Beginning{Input: json.RawMessage(`{}`)}, searchTime, out) // it awaits nothing, so nothing can fail
 	s.note(w, out)
 	w.Late = slices.Clone(out.Dispatch) // the starter may die before its enqueue, which may arrive late
 	seen := map[[2]uint64]struct{}{w.key(seed): {}}

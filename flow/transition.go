@@ -2,6 +2,8 @@ package flow
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -9,26 +11,74 @@ import (
 
 // The types of log records.
 const (
-	RecordFlowStarted   = "flow.started"
-	RecordFlowCompleted = "flow.completed"
-	RecordFlowFailed    = "flow.failed"
-	RecordFlowCanceled  = "flow.canceled"
-	RecordStepStarted   = "step.started"
-	RecordStepRetry     = "step.retry"
-	RecordStepCompleted = "step.completed"
-	RecordStepFailed    = "step.failed"
-	RecordEmit          = "emit"
-	RecordIgnored       = "emit.ignored"
-	RecordState         = "state"
-	RecordLog           = "log"
+	RecordFlowStarted     = "flow.started"
+	RecordFlowCompleted   = "flow.completed"
+	RecordFlowFailed      = "flow.failed"
+	RecordFlowCanceled    = "flow.canceled"
+	RecordFlowPaused      = "flow.paused"
+	RecordFlowResumed     = "flow.resumed"
+	RecordStepStarted     = "step.started"
+	RecordStepRetry       = "step.retry"
+	RecordStepCompleted   = "step.completed"
+	RecordStepFailed      = "step.failed"
+	RecordEmit            = "emit"
+	RecordIgnored         = "emit.ignored"
+	RecordGroupClosed     = "group.closed"
+	RecordChildStarted    = "child.started"
+	RecordRunLaunched     = "run.launched"
+	RecordAwaitRegistered = "await.registered"
+	RecordAwaitResolved   = "await.resolved"
+	RecordAwaitTimeout    = "await.timeout"
+	RecordSignal          = "await.signal" // a signal that came before somebody waited for it
+	RecordState           = "state"
+	RecordLog             = "log"
 )
 
-// Changes collects what transitions decided, in their order. The changed state and the changes are one commit.
+// Changes collects what transitions decided, in their order. The changed state, its changed chunks and the changes are one
+// commit; what is said to be done follows it.
 type Changes struct {
-	Records  []adapter.Record // to append; Seq is what the store will assign
-	Ops      []StateOp        // to the run's state documents
-	Dispatch []Token          // to enqueue once the commit is known to be applied
-	Remove   []Token          // whose jobs are not needed any more
+	Records []adapter.Record // to append; Seq is what the store will assign
+	Ops     []StateOp        // to the run's state documents
+	Parts   []NewPart        // payloads of items, to be stored
+	Awaits  []AwaitChange    // to what can be found by events from outside
+
+	Dispatch []Token         // to enqueue once the commit is known to be applied
+	Remove   []Token         // whose jobs are not needed any more
+	Children []ChildStart    // runs to start for steps that call a flow
+	Orphans  []Token         // steps whose child runs are not needed any more
+	Launches []PendingLaunch // runs to start for nobody
+	// Again: there is more to open than one transition does; apply [Looked] again.
+	Again bool
+}
+
+// NewPart is a document with the payloads of items.
+type NewPart struct {
+	PartRef
+	Part
+}
+
+// ChildStart is a run to start for a step that calls a flow.
+type ChildStart struct {
+	Token Token
+	Flow  string
+	Input uint64 // seq of the record that holds its input; 0: the input of the step
+}
+
+// AwaitChange says that a step begins to wait for an event from outside, or that it does not wait any more.
+type AwaitChange struct {
+	Seq    uint64 // of await.registered
+	Closed bool
+	Wait   OpenAwait // not if it is closed
+}
+
+// OpenAwait is a step that waits for an event from outside.
+type OpenAwait struct {
+	Token    Token         `json:"token"`
+	Seq      uint64        `json:"seq"`
+	Event    string        `json:"event"`
+	Field    string        `json:"field,omitempty"` // of the event's payload
+	Value    string        `json:"value,omitempty"` // what the field must be
+	LookBack time.Duration `json:"lookBack,omitempty"`
 }
 
 // Verdict is what became of an input.
@@ -42,14 +92,16 @@ const (
 	Stale
 )
 
-// Input is something that happened to a run: an [Outcome], [Lost], [Logged], [Looked], [Cancel],
-// [Canceled] or [Restart].
+// Input is something that happened to a run.
 type Input interface {
 	decide(t *transition) Verdict
 }
 
-// Apply changes the state of a run by an input, and adds what follows to out. It is pure: the time comes in as now (the
-// store's clock), chance in fields of inputs.
+// scoped is an input that is about an iteration in a scope.
+type scoped interface{ scopePath() string }
+
+// Apply changes the state of a run by an input, and adds what follows to out. What [Definition.Missing] names must be loaded.
+// It is pure: the time comes in as now (the store's clock), chance in fields of inputs.
 func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *Changes) Verdict {
 	v := in.decide(&transition{def: d, run: run, s: s, now: now, out: out})
 	if _, looked := in.(Looked); v == Accepted && !looked {
@@ -58,13 +110,29 @@ func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *C
 	return v
 }
 
-// Begin returns the state of a new run and adds its first record and dispatches to out.
-func (d *Definition) Begin(run string, input json.RawMessage, now time.Time, out *Changes) *State {
-	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1}
+// Beginning is what a run begins with.
+type Beginning struct {
+	Input   json.RawMessage
+	Parent  *Token            // the step of another run that waits for this one
+	Due     time.Time         // when its start steps begin; zero: at once
+	Headers map[string]string // for its jobs
+}
+
+// Begin returns the state of a new run and adds its first record and dispatches to out. An await whose key cannot be taken
+// from the input is an error.
+func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes) (*State, error) {
+	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1, Headers: b.Headers}
+	if b.Parent != nil {
+		s.Parent = &Parent{Token: *b.Parent}
+	}
+	var err error
+	if s.Keys, err = d.awaitKeys(b.Input); err != nil {
+		return nil, err
+	}
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
-	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: input})
-	t.start()
-	return s
+	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
+	t.start(b.Due)
+	return s, nil
 }
 
 // transition is the working place of one input.
@@ -90,106 +158,216 @@ func (t *transition) record(r adapter.Record) uint64 {
 }
 
 // start opens the start steps of an epoch.
-func (t *transition) start() {
+func (t *transition) start(due time.Time) {
+	root := t.root()
+	var at int64
+	from := t.now
+	if due.After(t.now) {
+		at, from = due.UnixMilli(), due
+	}
+	if d := t.def.timeout; d > 0 {
+		t.timer(Timer{At: from.Add(d).UnixMilli(), Kind: TimerRun, Scope: RootScope})
+	}
 	for _, step := range t.def.starts {
-		t.open(step, t.s.stepOrNew(step.Name), []uint64{t.s.Input})
+		t.open(root, step, opening{in: []uint64{t.s.Input}, due: at})
 	}
 }
 
-// open begins an iteration of a step and dispatches it.
-func (t *transition) open(step *Step, st *StepState, in []uint64) {
-	it := Iteration{N: st.Opened, Attempt: 1, Dispatch: 1, In: in}
-	st.Opened++
-	st.Iters = append(st.Iters, it)
-	t.s.Open++
-	t.out.Dispatch = append(t.out.Dispatch, t.s.token(t.run, step.Name, &it))
+// place is a scope with the way to it.
+type place struct {
+	path  string
+	scope *Scope
+	up    *place      // nil: the run itself
+	group *GroupState // whose item it is
+	chunk *Chunk
+	item  *Item
+	n     int // number of the item
 }
 
-// close ends an iteration.
-func (t *transition) close(st *StepState, n int) {
-	for i := range st.Iters {
-		if st.Iters[i].N == n {
-			st.Iters = append(st.Iters[:i], st.Iters[i+1:]...)
-			t.s.Open--
-			return
+func (t *transition) root() *place { return &place{path: RootScope, scope: &t.s.Scope} }
+
+// place finds a scope in which work is open, or nil.
+func (t *transition) place(path string) *place {
+	list, ok := hops(path)
+	if !ok {
+		return nil
+	}
+	p := t.root()
+	for _, h := range list {
+		g := p.scope.group(h.group)
+		if g == nil || g.Closed != 0 {
+			return nil
 		}
+		if p = t.child(p, g, h.item); p == nil || p.item.State != ItemOpen {
+			return nil
+		}
+	}
+	return p
+}
+
+// child returns the scope of an item, or nil.
+func (t *transition) child(up *place, g *GroupState, n int) *place {
+	c, item := t.s.chunks.item(ChunkRef{g.N, n / ChunkItems}, n%ChunkItems)
+	if item == nil {
+		return nil
+	}
+	return &place{path: childPath(up.path, g.N, n), scope: &item.Scope, up: up, group: g, chunk: c, item: item, n: n}
+}
+
+// find returns the open iteration that a token names, whatever the token's dispatch, or nil.
+func (t *transition) find(tok Token) (*place, *StepState, *Iteration) {
+	if tok.Epoch != t.s.Epoch || t.s.Status != StatusRunning {
+		return nil, nil, nil
+	}
+	p := t.place(tok.Scope)
+	if p == nil {
+		return nil, nil, nil
+	}
+	st, it := p.scope.iteration(tok.Step, tok.Iteration)
+	return p, st, it
+}
+
+// scheduled returns the iteration that a token names if it is the token that counts and its handler may run.
+func (t *transition) scheduled(tok Token) (*place, *StepState, *Iteration) {
+	p, st, it := t.find(tok)
+	if it == nil || it.Dispatch != tok.Dispatch || it.Phase != PhaseRun {
+		return nil, nil, nil
+	}
+	return p, st, it
+}
+
+func (t *transition) token(p *place, step string, it *Iteration) Token {
+	return t.s.token(t.run, p.path, step, it)
+}
+
+// opening is what a new iteration begins with.
+type opening struct {
+	in     []uint64
+	groups []int
+	origin string
+	due    int64 // Unix milliseconds; 0: at once
+	// payload of the emission that opened it, if it is at hand.
+	payload json.RawMessage
+}
+
+// open begins an iteration of a step.
+func (t *transition) open(p *place, step *Step, o opening) {
+	st := p.scope.stepOrNew(step.Name)
+	it := Iteration{N: st.Opened, Attempt: 1, Dispatch: 1, In: o.in, Groups: o.groups, Origin: o.origin}
+	st.Opened++
+	p.scope.Open++
+	if o.due > t.now.UnixMilli() {
+		it.Phase, it.RunAt = PhaseDelay, o.due
+		t.timer(Timer{At: o.due, Kind: TimerStart, Scope: p.path, Step: step.Name, N: it.N})
+	}
+	st.Iters = append(st.Iters, it)
+	if it.Phase == PhaseRun {
+		t.begin(p, step, &st.Iters[len(st.Iters)-1], o.payload)
+	}
+}
+
+// begin lets an iteration wait for its AwaitBefore, or run.
+func (t *transition) begin(p *place, step *Step, it *Iteration, payload json.RawMessage) {
+	if step.Before != nil && it.Awaited == 0 {
+		t.await(p, step, it, PhaseBefore, payload)
+		return
+	}
+	t.proceed(p, step, it)
+}
+
+// proceed dispatches an iteration, or starts the child flow of a step without a handler.
+func (t *transition) proceed(p *place, step *Step, it *Iteration) {
+	it.Phase = PhaseRun
+	if step.Flow != "" && step.Handler == "" {
+		t.startChild(p, step, it, nil)
+		return
+	}
+	t.dispatch(p, step.Name, it)
+}
+
+// dispatch asks for a job. While the run is paused nothing is asked for; resuming does it.
+func (t *transition) dispatch(p *place, step string, it *Iteration) {
+	if step := t.def.Step(step); step.External && step.Timeout > 0 {
+		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
+	}
+	if !t.s.Paused {
+		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
+	}
+}
+
+// close ends an iteration, and opens what waited for its place.
+func (t *transition) close(p *place, step string, n int) {
+	st := p.scope.step(step)
+	if st == nil {
+		return
+	}
+	i := slices.IndexFunc(st.Iters, func(it Iteration) bool { return it.N == n })
+	if i < 0 {
+		return
+	}
+	if it := &st.Iters[i]; it.Await != 0 {
+		t.closeAwait(t.def.Step(step), it)
+	}
+	st.Iters = slices.Delete(st.Iters, i, i+1)
+	p.scope.Open--
+	t.dropTimers(func(tm *Timer) bool { return tm.Scope == p.path && tm.Step == step && tm.N == n })
+	def := t.def.Step(step)
+	if def.collect {
+		t.forgetGroups(p)
+	}
+	if len(st.Waiting) > 0 && len(st.Iters) < def.Parallel {
+		next := st.Waiting[0]
+		st.Waiting = slices.Clone(st.Waiting[1:])
+		p.scope.Open-- // it was counted as it waited
+		t.open(p, def, opening{in: []uint64{next.Seq}, origin: next.Origin})
 	}
 }
 
 // redispatch sends an iteration again under a new dispatch number: no number is ever used for two purposes.
-func (t *transition) redispatch(step string, it *Iteration, runAt time.Time) {
+func (t *transition) redispatch(p *place, step *Step, it *Iteration, runAt time.Time) {
 	it.Dispatch++
 	it.Owner = ""
 	it.RunAt = 0
-	if runAt.After(t.now) {
+	t.dropTimers(func(tm *Timer) bool { return tm.Scope == p.path && tm.Step == step.Name && tm.N == it.N })
+	later := runAt.After(t.now)
+	if later {
 		it.RunAt = runAt.UnixMilli()
 	}
-	t.out.Dispatch = append(t.out.Dispatch, t.s.token(t.run, step, it))
-}
-
-// route is one way that an emission takes.
-type route struct {
-	sub *subscription
-}
-
-// routes returns the subscriptions that an event with this payload reaches.
-func (t *transition) routes(event string, payload json.RawMessage) ([]route, error) {
-	subs := t.def.subs[event]
-	if len(subs) == 0 {
-		return nil, nil
-	}
-	taken := make([]route, 0, len(subs))
-	for i := range subs {
-		ok, err := subs[i].holds(event, payload)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			taken = append(taken, route{&subs[i]})
-		}
-	}
-	return taken, nil
-}
-
-// deliver brings the emission recorded at seq to its subscribers: joins are decided here, inside the commit.
-func (t *transition) deliver(event string, seq uint64, taken []route) {
-	for _, r := range taken {
-		step := r.sub.step
-		st := t.s.stepOrNew(step.Name)
-		switch {
-		case step.each:
-			t.open(step, st, []uint64{seq})
-		case st.Opened > 0 || (len(st.Fill) > 0 && st.Fill[r.sub.slot] != 0):
-			t.ignore(event, seq, step.Name)
-		default:
-			if st.Fill == nil {
-				st.Fill = make([]uint64, len(step.Slots))
-			}
-			st.Fill[r.sub.slot] = seq
-			if filled(st.Fill) == step.need {
-				in := st.Fill
-				st.Fill = nil
-				t.open(step, st, in)
-			}
-		}
+	switch {
+	case later && (runAt.Sub(t.now) > queueDelay || step.Flow != ""):
+		it.Phase = PhaseDelay
+		t.timer(Timer{At: it.RunAt, Kind: TimerStart, Scope: p.path, Step: step.Name, N: it.N})
+	case step.Flow != "" && step.Handler == "":
+		t.startChild(p, step, it, nil)
+	default:
+		it.Phase = PhaseRun
+		t.dispatch(p, step.Name, it)
 	}
 }
 
-func filled(fill []uint64) int {
-	n := 0
-	for _, seq := range fill {
-		if seq != 0 {
-			n++
-		}
-	}
-	return n
-}
+// queueDelay is the longest delay of a retry that is left to the queue. Longer ones are timers of the run.
+const queueDelay = time.Minute
 
-func (t *transition) ignore(event string, seq uint64, step string) {
-	t.record(adapter.Record{Type: RecordIgnored, Step: step, Key: event, Causes: []uint64{seq}})
-	t.s.IgnoredCount++
-	if len(t.s.Ignored) < maxIgnored {
-		t.s.Ignored = append(t.s.Ignored, Ignored{Seq: seq, Event: event, Step: step})
+// settle ends what has drained, from a scope outwards: groups close, collect steps run, the run ends.
+func (t *transition) settle(p *place) {
+	for q := p; ; q = q.up {
+		if t.s.Status != StatusRunning {
+			return
+		}
+		t.fireCollects(q)
+		if q.scope.Open > 0 {
+			return
+		}
+		if q.up == nil {
+			t.settleRun()
+			return
+		}
+		if q.item.State == ItemOpen {
+			t.endItem(q, ItemDone, 0)
+		}
+		if q.group.Closed == 0 {
+			return
+		}
 	}
 }
 
@@ -205,64 +383,58 @@ func (t *transition) settleRun() {
 	t.end(StatusCompleted, RecordFlowCompleted, "", causes, t.summary())
 }
 
-// end ends the run: open iterations are dropped and their jobs removed.
+// end ends the run: jobs, timers and children of open iterations are removed. A failed run keeps its open iterations, so that
+// it can be restarted where it failed.
 func (t *transition) end(status Status, typ, step string, causes []uint64, data Summary) {
-	t.dropOpen()
+	t.dropOpen(status == StatusFailed)
 	t.s.Status = status
+	t.s.Paused = false
 	t.s.End = t.record(adapter.Record{Type: typ, Step: step, Causes: causes, Data: raw(data)})
 }
 
-// dropOpen closes everything that is open. Joins that wait keep their fill, for the summary and for people.
-func (t *transition) dropOpen() {
-	for tok := range t.s.OpenTokens(t.run) {
-		t.out.Remove = append(t.out.Remove, tok)
+// dropOpen takes back what is open. Joins that wait keep their fill, for the summary and for people.
+func (t *transition) dropOpen(keep bool) {
+	t.s.eachScope(RootScope, &t.s.Scope, func(path string, sc *Scope) bool {
+		t.dropWork(path, sc)
+		return true
+	})
+	t.s.Timers = nil
+	t.s.Open = 0
+	if keep {
+		return
 	}
 	for i := range t.s.Steps {
 		t.s.Steps[i].Iters = nil
 	}
-	t.s.Open = 0
+	t.s.Groups = nil
 }
 
-// Summary is the data of the record that ends a run: what the run did not do, and why.
-type Summary struct {
-	Result    uint64      `json:"result,omitempty"`    // seq of the record whose data is the flow's result
-	Error     *Failure    `json:"error,omitempty"`     // what failed the run
-	Reason    string      `json:"reason,omitempty"`    // of a cancellation
-	Skipped   []string    `json:"skipped,omitempty"`   // steps that no event reached
-	Unreached []Unreached `json:"unreached,omitempty"` // joins that were left partly filled
-	Failed    []string    `json:"failed,omitempty"`    // steps whose failure did not fail the run
-	Ignored   []Ignored   `json:"ignored,omitempty"`   // emissions that were not needed any more, the first 100
-	// IgnoredCount is how many there were.
-	IgnoredCount int `json:"ignoredCount,omitempty"`
-}
-
-// Unreached is a join that was left partly filled.
-type Unreached struct {
-	Step    string   `json:"step"`
-	Have    []string `json:"have"`
-	Waiting []string `json:"waiting"`
-}
-
-func (t *transition) summary() Summary {
-	sum := Summary{Result: t.s.Result, Ignored: t.s.Ignored, IgnoredCount: t.s.IgnoredCount}
-	for _, step := range t.def.steps {
-		st := t.s.step(step.Name)
-		switch {
-		case st == nil:
-			sum.Skipped = append(sum.Skipped, step.Name)
-		case st.Failed > 0:
-			sum.Failed = append(sum.Failed, step.Name)
-		case st.Opened == 0:
-			u := Unreached{Step: step.Name}
-			for i, slot := range step.Slots {
-				if i < len(st.Fill) && st.Fill[i] != 0 {
-					u.Have = append(u.Have, slot.Event)
-				} else {
-					u.Waiting = append(u.Waiting, slot.Event)
-				}
+// dropWork takes back the jobs, children and awaits of a scope's open iterations.
+func (t *transition) dropWork(path string, sc *Scope) {
+	for i := range sc.Steps {
+		step := t.def.Step(sc.Steps[i].Step)
+		for j := range sc.Steps[i].Iters {
+			it := &sc.Steps[i].Iters[j]
+			tok := t.s.token(t.run, path, step.Name, it)
+			switch {
+			case it.Failed: // whoever ran it settles its job
+			case it.Phase == PhaseRun:
+				t.out.Remove = append(t.out.Remove, tok)
+			case it.Phase == PhaseChild:
+				t.out.Orphans = append(t.out.Orphans, tok)
 			}
-			sum.Unreached = append(sum.Unreached, u)
+			if it.Await != 0 {
+				t.closeAwait(step, it)
+			}
 		}
 	}
-	return sum
+}
+
+// dropScope takes back everything that is open in an item.
+func (t *transition) dropScope(p *place) {
+	t.s.eachScope(p.path, p.scope, func(path string, sc *Scope) bool {
+		t.dropWork(path, sc)
+		return true
+	})
+	t.dropTimers(func(tm *Timer) bool { return tm.Scope == p.path || strings.HasPrefix(tm.Scope, p.path+"/") })
 }

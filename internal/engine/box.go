@@ -211,6 +211,23 @@ func (b *box) offer(s *flow.State, v adapter.Version, def *flow.Definition) {
 	}
 }
 
+// held returns the committed state that this process holds, and its version.
+func (b *box) held() (*flow.State, adapter.Version, *flow.Definition) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state, b.version, b.def
+}
+
+// enrich gives the box a state of the version that it holds, with more of its chunks loaded.
+func (b *box) enrich(s *flow.State, v adapter.Version) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.busy && v == b.version && b.state != nil {
+		s.Trim()
+		b.state = s
+	}
+}
+
 // payload returns a payload that the box keeps.
 func (b *box) payload(seq uint64) (json.RawMessage, bool) {
 	b.mu.Lock()

@@ -56,6 +56,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 			return err
 		}
 	}
+	fresh := false // the state has been read since the inputs came
 	for {
 		if b.state == nil { // no such run: nothing that can be said of it counts
 			for _, r := range batch {
@@ -65,11 +66,23 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 		}
 		work := b.state.Clone()
 		out := &flow.Changes{}
-		changed := false
+		changed, stale := false, false
 		now := e.now()
 		for _, r := range batch {
+			if err := e.loadFor(ctx, b.run, b.def, work, r.in); err != nil {
+				return err
+			}
 			r.verdict = b.def.Apply(b.run, work, r.in, now, out)
 			changed = changed || r.verdict == flow.Accepted
+			stale = stale || r.verdict == flow.Stale
+		}
+		if stale && !fresh {
+			// What this process holds may be old. Only the store can say that an input does not count.
+			if err := e.load(ctx, b); err != nil {
+				return err
+			}
+			fresh = true
+			continue
 		}
 		if !changed {
 			return nil
@@ -78,6 +91,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 		if done, err := e.write(ctx, c); err != nil || done {
 			return err
 		}
+		fresh = true
 	}
 }
 
@@ -102,6 +116,7 @@ func (e *Engine) write(ctx context.Context, c *change) (bool, error) {
 	cancel()
 	if err == nil {
 		e.sawStoreTime(done.Now)
+		c.work.Trim()
 		c.box.set(c.work, done.Versions[0], c.box.def)
 		e.follow(c)
 		return true, nil
@@ -196,10 +211,8 @@ func (n *newerFormat) Error() string {
 func (e *Engine) batch(ctx context.Context, c *change) (adapter.Batch, error) {
 	b, s := c.box, c.work
 	s.Commit = rand.Uint64()
-	s.WakeAt = 0
-	if next := s.NextLook(c.now); !next.IsZero() {
-		s.WakeAt = next.UnixMilli()
-	}
+	wake, look := s.NextWake(c.now)
+	s.WakeAt, s.LookAt = unixMilli(wake), unixMilli(look)
 	if e.narrow {
 		for _, t := range c.out.Dispatch {
 			if it := s.Scheduled(t); it != nil {
@@ -219,6 +232,9 @@ func (e *Engine) batch(ctx context.Context, c *change) (adapter.Batch, error) {
 	batch.Puts = append(batch.Puts, adapter.Doc{Collection: CollectionState, ID: b.run, Version: expect, Body: s.Encode()})
 	batch.Puts = append(batch.Puts, ops.puts...)
 	batch.Deletes = ops.deletes
+	if err := addGroups(&batch, b.run, c); err != nil {
+		return batch, err
+	}
 	if len(c.out.Records) > 0 {
 		batch.Appends = []adapter.Append{{Subject: b.run, Records: c.out.Records}}
 	}
@@ -246,6 +262,14 @@ func (e *Engine) batch(ctx context.Context, c *change) (adapter.Batch, error) {
 	return batch, nil
 }
 
+// unixMilli returns a time as Unix milliseconds, 0 for none.
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
 func after(now time.Time, ttl time.Duration) time.Time {
 	if ttl <= 0 {
 		return time.Time{}
@@ -258,7 +282,7 @@ func after(now time.Time, ttl time.Duration) time.Time {
 func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	sum := c.begin
 	if sum == nil {
-		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch {
+		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch && c.before.Paused == c.work.Paused {
 			return nil, nil
 		}
 		docs, err := e.Store.Get(ctx, CollectionRuns, c.box.run)
@@ -274,7 +298,7 @@ func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	}
 	s := c.work
 	sum.Status, sum.Epoch, sum.CompletedSteps, sum.Definition = s.Status, s.Epoch, s.CompletedSteps(), s.Definition
-	sum.CompletedAt, sum.Error = 0, ""
+	sum.CompletedAt, sum.Error, sum.Paused = 0, "", s.Paused
 	if s.Status.Ended() {
 		sum.CompletedAt = c.now.UnixMilli()
 		sum.Error = failureOf(c.out.Records)
@@ -288,6 +312,9 @@ func failureOf(records []adapter.Record) string {
 		if records[i].Type == flow.RecordFlowFailed {
 			var sum flow.Summary
 			if json.Unmarshal(records[i].Data, &sum) == nil && sum.Error != nil {
+				if sum.Error.Step == "" {
+					return sum.Error.Error
+				}
 				return sum.Error.Step + ": " + sum.Error.Error
 			}
 		}
@@ -295,7 +322,8 @@ func failureOf(records []adapter.Record) string {
 	return ""
 }
 
-// follow does what a commit that is known to be applied asks for: enqueue, remove jobs, wake who waits.
+// follow does what a commit that is known to be applied asks for: enqueue, remove jobs, wake who waits. What concerns other
+// runs is done in the background: the reconciler sees to it if this process dies.
 func (e *Engine) follow(c *change) {
 	b := c.box
 	b.keepPayloads(c.work, c.out.Records)
@@ -308,4 +336,12 @@ func (e *Engine) follow(c *change) {
 		e.hub.notify(b.run)
 		e.hints.send(b.run, c.work.Seq)
 	}
+	e.timers.set(b.run, c.work.FirstTimer())
+	if c.out.Again {
+		e.later(func(ctx context.Context) error {
+			_, err := e.submit(ctx, b.run, flow.Fill{})
+			return err
+		})
+	}
+	e.tellOthers(b.run, c)
 }

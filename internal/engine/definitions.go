@@ -18,17 +18,26 @@ type definitions struct {
 	store  adapter.Store
 	mu     sync.RWMutex
 	byHash map[string]*flow.Definition
+	own    map[string]*flow.Definition // by name: those that were added here
 }
 
 func (c *definitions) init(s adapter.Store) {
 	c.store = s
 	c.byHash = map[string]*flow.Definition{}
+	c.own = map[string]*flow.Definition{}
 }
 
 func (c *definitions) add(d *flow.Definition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.byHash[d.Hash()] = d
+}
+
+// named returns the definition of a name that was added here, or nil.
+func (c *definitions) named(name string) *flow.Definition {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.own[name]
 }
 
 // get returns the definition of a hash, from the store if it is not known yet.
@@ -79,6 +88,9 @@ func (e *Engine) SaveFlow(ctx context.Context, d *flow.Definition) error {
 	}})
 	if err != nil && !errors.Is(err, adapter.ErrConflict) {
 		return fmt.Errorf("save flow %q: %w", d.Name(), err)
+	}
+	if err := e.declareAwaits(ctx, d); err != nil {
+		return fmt.Errorf("save flow %q: declare what it awaits: %w", d.Name(), err)
 	}
 	return e.setCurrent(ctx, d, w)
 }

@@ -30,7 +30,7 @@ func (e *Engine) issue(b *box, out *flow.Changes) {
 	jobs := make([]adapter.NewJob, 0, len(out.Dispatch))
 	for _, t := range out.Dispatch {
 		if it := s.Scheduled(t); it != nil { // a later input of the same commit may have closed it again
-			jobs = append(jobs, e.job(b, def, t, it, out.Records))
+			jobs = append(jobs, e.jobFor(b, s, def, t, it, out))
 		}
 	}
 	if err := e.enqueue(jobs); err != nil {
@@ -71,29 +71,41 @@ func (e *Engine) reissue(ctx context.Context, b *box) error {
 	if err != nil {
 		return err
 	}
+	if err := e.loadNeeds(ctx, b.run, s, func() flow.Needs { return def.MissingLive(s) }); err != nil {
+		return err
+	}
 	var jobs []adapter.NewJob
-	for t, it := range s.OpenTokens(b.run) {
-		if it.Owner == "" || it.Owner == e.Instance {
-			jobs = append(jobs, e.jobFor(s, def, t, it, func(seq uint64) (json.RawMessage, bool) { return b.payload(seq) }))
+	if !s.Paused {
+		for t, it := range s.OpenTokens(b.run) {
+			if it.Owner == "" || it.Owner == e.Instance {
+				jobs = append(jobs, e.jobFor(b, s, def, t, it, nil))
+			}
 		}
 	}
+	e.tellOthersAgain(b.run, s, def)
 	return e.enqueue(jobs)
 }
 
-// job builds the job of a dispatch, with its input if the payloads are at hand.
-func (e *Engine) job(b *box, def *flow.Definition, t flow.Token, it *flow.Iteration, fresh []adapter.Record) adapter.NewJob {
-	s, _ := b.current()
-	return e.jobFor(s, def, t, it, func(seq uint64) (json.RawMessage, bool) {
-		if n := len(fresh); n > 0 && seq >= fresh[0].Seq && seq <= fresh[n-1].Seq {
-			return fresh[seq-fresh[0].Seq].Data, true
-		}
-		return b.payload(seq)
-	})
-}
-
-func (e *Engine) jobFor(s *flow.State, def *flow.Definition, t flow.Token, it *flow.Iteration,
-	payload func(uint64) (json.RawMessage, bool)) adapter.NewJob {
+// jobFor builds the job of a dispatch. Its input is in it if the payloads are at hand: in what has just been committed, in the
+// box, or in a page of items; that of an external step always is.
+func (e *Engine) jobFor(b *box, s *flow.State, def *flow.Definition, t flow.Token, it *flow.Iteration, out *flow.Changes) adapter.NewJob {
 	step := def.Step(t.Step)
+	payload := func(seq uint64) (json.RawMessage, bool) {
+		if p, ok := e.payloadAtHand(b, s, t.Scope, seq, out); ok {
+			return p, true
+		}
+		if !step.External {
+			return nil, false
+		}
+		call, cancel := context.WithTimeout(e.ctx, commitTimeout)
+		defer cancel()
+		p, err := e.payloadAt(call, b, s, t.Scope, seq)
+		if err != nil {
+			e.alarm("input/"+t.Step, "input of an external step cannot be read; the reconciler will dispatch it again", "run", t.Run,
+				"step", t.Step, "error", err)
+		}
+		return p, err == nil
+	}
 	j := adapter.NewJob{
 		ID:        JobID(t),
 		Queue:     step.Queue,

@@ -15,6 +15,12 @@ const (
 	CollectionData        = "flow-data"        // {run}/{key}: state documents of handlers
 	CollectionDefinitions = "flow-definitions" // {hash}: flow.Wiring
 	CollectionFlows       = "flows"            // {name}: flow.Wiring and its hash: the current one
+	CollectionChunks      = "flow-chunks"      // {run}/g{group}/{n}: flow.Chunk
+	CollectionItems       = "flow-items"       // {run}/{stage}/{n}: flow.Part
+	CollectionMemos       = "flow-memos"       // {run}/{id}: what flow.Do keeps
+	CollectionAwaits      = "flow-awaits"      // {run}/{seq}: awaitDoc: who waits for an event from outside
+	CollectionEvents      = "flow-events"      // {id}: eventDoc: events from outside, for awaits that look back
+	CollectionAwaited     = "flow-awaited"     // {id of the event's name}: awaitedDoc: the fields that awaits of it look at
 )
 
 var collections = []adapter.Collection{
@@ -29,6 +35,12 @@ var collections = []adapter.Collection{
 	{Name: CollectionData},
 	{Name: CollectionDefinitions},
 	{Name: CollectionFlows},
+	{Name: CollectionChunks},
+	{Name: CollectionItems},
+	{Name: CollectionMemos},
+	{Name: CollectionAwaits, Indexes: []adapter.Index{{Equal: []string{"match"}, Order: "seq"}}},
+	{Name: CollectionEvents, Indexes: []adapter.Index{{Equal: []string{"match"}, Order: "at"}}},
+	{Name: CollectionAwaited},
 }
 
 // Summary is the small, indexed document about a run: the specification's FlowMetadata. It is written when a run starts and
@@ -47,6 +59,8 @@ type Summary struct {
 	Labels         map[string]string `json:"labels,omitempty"`
 	Label          []string          `json:"label,omitempty"` // Labels as "name=value", for the index
 	Error          string            `json:"error,omitempty"`
+	Paused         bool              `json:"paused,omitempty"`
+	Parent         string            `json:"parent,omitempty"` // the run whose step waits for this one
 	Version        adapter.Version   `json:"-"`
 }
 

@@ -61,6 +61,8 @@ type Engine struct {
 	hints    hintSender
 	behind   writeBehind
 	held     heldRuns
+	timers   timers
+	parts    partCache
 	narrow   bool // the queue reaches fewer processes than the store: dispatches have an owner
 
 	offset  atomic.Int64 // store clock minus ours, in nanoseconds
@@ -85,6 +87,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e.hints.init(e)
 	e.behind.init(e)
 	e.held.init()
+	e.timers.init(e)
 	if err := o.Store.Declare(ctx, collections...); err != nil {
 		return nil, fmt.Errorf("declare collections: %w", err)
 	}
@@ -101,6 +104,7 @@ func (e *Engine) Start() {
 	e.loop(e.reconcileLoop)
 	e.loop(e.heldLoop)
 	e.loop(e.purgeLoop)
+	e.loop(e.timers.run)
 	if e.narrow {
 		e.loop(e.heartbeatLoop)
 	}
@@ -115,6 +119,18 @@ func (e *Engine) Close() {
 	e.stop(adapter.ErrClosed)
 	e.hub.close()
 	e.wg.Wait()
+}
+
+// later runs f in the background, until the engine ends. An error is an alarm: the reconciler will see to it.
+func (e *Engine) later(f func(ctx context.Context) error) {
+	if e.ctx.Err() != nil {
+		return
+	}
+	e.wg.Go(func() {
+		if err := f(e.ctx); err != nil && e.ctx.Err() == nil {
+			e.alarm("later", "what follows a commit is not done; the reconciler will do it", "error", err)
+		}
+	})
 }
 
 // syncClock learns how far the store's clock is from ours.
@@ -187,4 +203,9 @@ func refused(err error) bool {
 }
 
 // AddFlow makes a flow known to this engine.
-func (e *Engine) AddFlow(def *flow.Definition) { e.defs.add(def) }
+func (e *Engine) AddFlow(def *flow.Definition) {
+	e.defs.add(def)
+	e.defs.mu.Lock()
+	defer e.defs.mu.Unlock()
+	e.defs.own[def.Name()] = def
+}

@@ -49,7 +49,7 @@ func (h *heldRuns) fence(run string, s *flow.State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for t, cancel := range h.byRun[run] {
-		if !flow.MayRun(s, t) {
+		if s.Fenced(t) {
 			cancel(errFenced)
 		}
 	}

@@ -44,7 +44,7 @@ func (e *Engine) reconcile(ctx context.Context) (int, error) {
 	}
 	var open []openWork
 	for _, d := range page.Items {
-		work, err := e.take(ctx, d.ID)
+		work, err := e.take(ctx, d)
 		if err != nil {
 			e.alarm("reconcile/"+d.ID, "cannot look after a run", "run", d.ID, "error", err)
 			continue
@@ -61,24 +61,62 @@ type openWork struct {
 	owner string
 }
 
-// take moves the run's next look into the future, so that no other instance looks at the same time, and returns its open
-// work. A run that is being cancelled is brought to its end here.
-func (e *Engine) take(ctx context.Context, run string) ([]openWork, error) {
+// take fires the timers of a run that are due. If the run itself is due to be looked at, it moves the next look into the
+// future, so that no other instance looks at the same time, and returns its open work. A run that is being cancelled is
+// brought to its end here, and other runs are told again what this one means for them.
+func (e *Engine) take(ctx context.Context, d adapter.Doc) ([]openWork, error) {
+	run := d.ID
 	b := e.open(run)
 	defer e.release(b)
+	s, def, err := e.decode(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	b.offer(s, d.Version, def)
+	now := e.now().UnixMilli()
+	if at := s.FirstTimer(); at != 0 && at <= now {
+		if _, err := e.submitTo(ctx, b, flow.Fire{}); err != nil {
+			return nil, err
+		}
+	}
+	if s.LookAt == 0 || s.LookAt > now {
+		e.timers.set(run, s.FirstTimer())
+		return nil, nil
+	}
 	if verdict, err := e.submitTo(ctx, b, flow.Looked{}); err != nil || verdict == flow.Stale {
 		return nil, err
 	}
-	s, def := b.current()
-	if s == nil {
+	if s, def = b.current(); s == nil {
 		return nil, nil
 	}
 	if s.Status == flow.StatusCanceling {
 		return nil, e.finishCancel(ctx, run)
 	}
+	if _, err := e.submitTo(ctx, b, flow.Fill{}); err != nil {
+		return nil, err
+	}
+	if s, def = b.current(); s == nil {
+		return nil, nil
+	}
+	own := s.Clone()
+	if err := e.loadNeeds(ctx, run, own, func() flow.Needs { return def.MissingLive(own) }); err != nil {
+		return nil, err
+	}
+	e.tellOthersAgain(run, own, def)
+	if err := e.lookBackAgain(ctx, run, own, def); err != nil {
+		return nil, err
+	}
+	if own.Parent != nil && !own.Status.Ended() {
+		if err := e.checkParent(ctx, run, own); err != nil {
+			return nil, err
+		}
+	}
 	var work []openWork
-	for t, it := range s.OpenTokens(run) {
-		if it.RunAt == 0 || it.RunAt <= e.now().UnixMilli() {
+	if own.Paused {
+		return nil, nil
+	}
+	for t, it := range own.OpenTokens(run) {
+		if it.RunAt == 0 || it.RunAt <= now {
 			work = append(work, openWork{t, def, it.Owner})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,9 @@ type StartOptions struct {
 	Key     string // a second start with the same key finds the run of the first
 	Labels  map[string]string
 	Headers map[string]string
+	Parent  *flow.Token // the step that waits for the run
+	Delay   time.Duration
+	At      time.Time // of the store's clock; with Delay, the later of the two counts
 }
 
 // runSpace is the namespace of the UUIDv5 of runs that are started with a key.
@@ -60,7 +64,11 @@ func (e *Engine) begin(ctx context.Context, b *box, def *flow.Definition, input 
 	defer b.handOver()
 
 	for try := 0; ; try++ {
-		done, err := e.write(ctx, e.firstChange(b, def, input, o))
+		first, err := e.firstChange(b, def, input, o)
+		if err != nil {
+			return false, err
+		}
+		done, err := e.write(ctx, first)
 		switch {
 		case err != nil:
 			return false, err
@@ -75,16 +83,26 @@ func (e *Engine) begin(ctx context.Context, b *box, def *flow.Definition, input 
 }
 
 // firstChange decides the beginning of a run.
-func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage, o StartOptions) *change {
+func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage, o StartOptions) (*change, error) {
 	now := e.now()
 	out := &flow.Changes{}
-	work := def.Begin(b.run, input, now, out)
-	work.Headers = o.Headers
+	due := o.At
+	if o.Delay > 0 && now.Add(o.Delay).After(due) {
+		due = now.Add(o.Delay)
+	}
+	work, err := def.Begin(b.run, flow.Beginning{Input: input, Parent: o.Parent, Due: due, Headers: o.Headers}, now, out)
+	if err != nil {
+		return nil, err
+	}
 	b.set(nil, adapter.Absent, def)
-	return &change{box: b, work: work, out: out, now: now, begin: &Summary{
+	sum := &Summary{
 		RunID: b.run, Flow: def.Name(), StartedAt: now.UnixMilli(), StepCount: len(def.Steps()),
 		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels),
-	}}
+	}
+	if o.Parent != nil {
+		sum.Parent = o.Parent.Run
+	}
+	return &change{box: b, work: work, out: out, now: now, begin: sum}, nil
 }
 
 // joinExisting makes sure that a run that was started with the same key is in the store.
@@ -123,17 +141,71 @@ func (e *Engine) finishCancel(ctx context.Context, run string) error {
 	return err
 }
 
-// RestartRun runs a run again from its start, in a new epoch. Outcomes of the old one are refused from then on.
-func (e *Engine) RestartRun(ctx context.Context, run string) error {
-	verdict, err := e.submit(ctx, run, flow.Restart{})
+// RestartOptions are the options of a restart. The zero value runs the flow again from its start.
+type RestartOptions struct {
+	Failed bool            // go on where the run has failed
+	Input  json.RawMessage // for the step that failed the run; nil: its own
+}
+
+// RestartRun runs a run again in a new epoch. Outcomes of the old one are refused from then on.
+func (e *Engine) RestartRun(ctx context.Context, run string, o RestartOptions) error {
+	if o.Input != nil {
+		s, err := e.loadedState(ctx, run)
+		if err == nil {
+			err = s.CanEditInput()
+		}
+		if err != nil {
+			return fmt.Errorf("restart run %s: %w", run, err)
+		}
+	}
+	verdict, err := e.submit(ctx, run, flow.Restart{Failed: o.Failed, Input: o.Input})
 	if err != nil {
 		return fmt.Errorf("restart run %s: %w", run, err)
 	}
 	if verdict == flow.Stale {
-		if _, err := e.State(ctx, run); err != nil {
+		s, err := e.State(ctx, run)
+		switch {
+		case err != nil:
 			return fmt.Errorf("restart run %s: %w", run, err)
+		case o.Failed && s.Status != flow.StatusCanceling:
+			return fmt.Errorf("restart run %s where it failed: %w: it is %s", run, adapter.ErrConflict, s.Status)
 		}
 		return fmt.Errorf("restart run %s: %w: it is being cancelled; wait for its end", run, adapter.ErrConflict)
+	}
+	return nil
+}
+
+// loadedState returns the committed state of a run with all open work in it.
+func (e *Engine) loadedState(ctx context.Context, run string) (*flow.State, error) {
+	s, err := e.State(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	def, err := e.defs.get(ctx, s.Definition)
+	if err != nil {
+		return nil, err
+	}
+	return s, e.loadNeeds(ctx, run, s, func() flow.Needs { return def.MissingLive(s) })
+}
+
+// PauseRun stops dispatching for a run; what runs goes on. Pausing a run that is paused, or has ended, does nothing.
+func (e *Engine) PauseRun(ctx context.Context, run, reason string) error {
+	return e.control(ctx, run, "pause", flow.Pause{Reason: reason})
+}
+
+// ResumeRun ends a pause. Resuming a run that is not paused does nothing.
+func (e *Engine) ResumeRun(ctx context.Context, run string) error {
+	return e.control(ctx, run, "resume", flow.Resume{})
+}
+
+// control submits an input whose effect may be there already. A run that does not exist is an error.
+func (e *Engine) control(ctx context.Context, run, what string, in flow.Input) error {
+	verdict, err := e.submit(ctx, run, in)
+	if err == nil && verdict == flow.Stale {
+		_, err = e.State(ctx, run)
+	}
+	if err != nil {
+		return fmt.Errorf("%s run %s: %w", what, run, err)
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func encodeStepJob(t flow.Token, def string, step *flow.Step, it *flow.Iteration
 	b = strconv.AppendInt(b, flow.Format, 10)
 	b = append(b, '}')
 	head := len(b)
+	if step.Collects() {
+		return append(b, '}') // it reads its group page by page
+	}
 	b = append(b, `,"input":`...)
 	b, ok := appendInput(b, step, it, payload)
 	if !ok || (limit > 0 && len(b) > limit && !step.External) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -113,12 +114,12 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		return
 	}
 	it := s.Scheduled(t)
-	in, err := e.inputs(ctx, b, step, it, input)
+	in, err := e.inputs(ctx, b, s, t, step, it, input)
 	if err != nil {
 		e.handBack(d, t, err)
 		return
 	}
-	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def,
+	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def, key: s.IdempotencyKey(t),
 		start: &flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.now().UnixMilli()}}
 	w.run(ctx, abort, h, in)
 }
@@ -135,22 +136,60 @@ func (e *Engine) check(ctx context.Context, b *box, t flow.Token) (*flow.State, 
 	if s, def := b.current(); flow.MayRun(s, t) {
 		return s, def, nil
 	}
-	docs, err := e.Store.Get(ctx, CollectionState, t.Run)
+	if err := e.refresh(ctx, b); err != nil {
+		return nil, nil, err
+	}
+	s, def, err := e.stateFor(ctx, b, t.Scope)
+	if err != nil || !flow.MayRun(s, t) {
+		return nil, nil, err
+	}
+	return s, def, nil
+}
+
+// refresh reads the state of a run and offers it to its box.
+func (e *Engine) refresh(ctx context.Context, b *box) error {
+	docs, err := e.Store.Get(ctx, CollectionState, b.run)
 	if err != nil {
-		return nil, nil, fmt.Errorf("load run %s: %w", t.Run, err)
+		return fmt.Errorf("load run %s: %w", b.run, err)
 	}
 	if len(docs) == 0 {
-		return nil, nil, nil
+		b.offer(nil, adapter.Absent, nil)
+		return nil
 	}
 	s, def, err := e.decode(ctx, docs[0])
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	b.offer(s, docs[0].Version, def)
-	if !flow.MayRun(s, t) {
-		return nil, nil, nil
+	return nil
+}
+
+// stateFor returns the state that the box holds, with what it takes to look at a scope; nil if there is no such run.
+func (e *Engine) stateFor(ctx context.Context, b *box, scope string) (*flow.State, *flow.Definition, error) {
+	s, v, def := b.held()
+	if s == nil {
+		if err := e.refresh(ctx, b); err != nil {
+			return nil, nil, err
+		}
+		if s, v, def = b.held(); s == nil {
+			return nil, nil, nil
+		}
 	}
-	return s, def, nil
+	if needs := def.MissingAt(s, scope); len(needs.Chunks) == 0 {
+		return s, def, nil
+	}
+	own := s.Clone() // others look at what the box holds
+	for {
+		needs := def.MissingAt(own, scope)
+		if len(needs.Chunks) == 0 {
+			break
+		}
+		if err := e.loadChunks(ctx, b.run, own, needs.Chunks); err != nil {
+			return nil, nil, err
+		}
+	}
+	b.enrich(own, v)
+	return own, def, nil
 }
 
 // stepRun is one attempt of a step in this process.
@@ -162,6 +201,7 @@ type stepRun struct {
 	step     *flow.Step
 	token    flow.Token
 	it       flow.Iteration
+	key      string // the idempotency key
 	attempt  *flow.Attempt
 	start    *flow.StartInfo
 	recorded bool  // by the write-behind: that it started
@@ -174,17 +214,7 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 	if timeout == 0 {
 		timeout = e.StepTimeout
 	}
-	w.attempt = &flow.Attempt{
-		AttemptInfo: flow.AttemptInfo{
-			RunID: w.token.Run, Flow: w.def.Name(), Step: w.step.Name, Epoch: w.token.Epoch,
-			Iteration: w.it.N, Attempt: w.it.Attempt, Attempts: w.step.Attempts, Key: w.token.IdempotencyKey(),
-		},
-		MayEmit: w.step.MayEmit, Declared: w.step.Emits, MaxPayload: e.MaxPayload,
-		LogHandler: e.Logger.Handler(),
-		ReadState: func(ctx context.Context, key string) (json.RawMessage, error) {
-			return e.readData(ctx, w.token.Run, key)
-		},
-	}
+	w.attempt = w.newAttempt()
 	own := newHandlerContext(ctx, abort)
 	defer own.end(nil)
 	release := e.held.hold(w.token, own.end)
@@ -205,6 +235,51 @@ func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs
 	w.finish(own, result, err)
 }
 
+// newAttempt returns what the handler's context carries.
+func (w *stepRun) newAttempt() *flow.Attempt {
+	e, run := w.e, w.token.Run
+	return &flow.Attempt{
+		AttemptInfo: flow.AttemptInfo{
+			RunID: run, Flow: w.def.Name(), Step: w.step.Name, Scope: w.token.Scope, Epoch: w.token.Epoch,
+			Iteration: w.it.N, Attempt: w.it.Attempt, Attempts: w.step.Attempts, Key: w.key,
+		},
+		MayEmit: w.step.MayEmit, MayEmitAll: w.step.MayEmitAll, Declared: w.step.Declared(), MaxPayload: e.MaxPayload,
+		LogHandler: e.Logger.Handler(),
+		ReadState: func(ctx context.Context, key string) (json.RawMessage, error) {
+			return e.readData(ctx, run, key)
+		},
+		Stage: func(ctx context.Context, r flow.PartRef, items []json.RawMessage) error {
+			return e.stage(ctx, run, r, items)
+		},
+		NewStage: func() string { return "s" + strconv.FormatUint(rand.Uint64(), 36) },
+		EmitNow:  w.emitNow,
+		Memo: func(ctx context.Context, name string, fn func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
+			return e.memo(ctx, run, w.key, name, fn)
+		},
+		Awaited: func(ctx context.Context) (json.RawMessage, bool, error) {
+			if w.it.Awaited == 0 {
+				return nil, false, nil
+			}
+			found, err := e.payloads(ctx, run, []uint64{w.it.Awaited})
+			return found[w.it.Awaited], true, err
+		},
+		AwaitsSignal: func(step string) bool {
+			s := w.def.Step(step)
+			return s != nil && s.AwaitsSignal()
+		},
+		NewToken: newSignalToken(run),
+	}
+}
+
+// emitNow records and delivers an emission while the handler runs.
+func (w *stepRun) emitNow(ctx context.Context, em flow.Emission) error {
+	verdict, err := w.e.submitTo(ctx, w.b, flow.EmittedNow{Token: w.token, Emission: em, Start: w.start})
+	if err == nil && verdict == flow.Stale {
+		err = errFenced
+	}
+	return err
+}
+
 // call runs a handler and turns its panic into an error.
 func call(ctx context.Context, h flow.Handler, in flow.Inputs) (result json.RawMessage, err error) {
 	defer func() {
@@ -221,7 +296,7 @@ func (w *stepRun) finish(ctx context.Context, result json.RawMessage, err error)
 	got := w.attempt.End()
 	o := flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start}
 	if err == nil {
-		o.Result, o.Emissions, o.Ops = result, got.Emissions, got.Ops
+		o.Result, o.Emissions, o.Ops, o.Signals, o.Launches = result, got.Emissions, got.Ops, got.Signals, got.Launches
 	} else {
 		cause := context.Cause(ctx)
 		switch {
