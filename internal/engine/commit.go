@@ -337,6 +337,7 @@ func (e *Engine) follow(c *change) {
 		e.hints.send(b.run, c.work.Seq)
 	}
 	e.timers.set(b.run, c.work.FirstTimer())
+	e.pace.committed(c.work.WakeAt)
 	if c.out.Again {
 		e.later(func(ctx context.Context) error {
 			_, err := e.submit(ctx, b.run, flow.Fill{})

@@ -63,6 +63,7 @@ type Engine struct {
 	held     heldRuns
 	timers   timers
 	parts    partCache
+	pace     pace
 	narrow   bool // the queue reaches fewer processes than the store: dispatches have an owner
 
 	offset  atomic.Int64 // store clock minus ours, in nanoseconds
@@ -88,6 +89,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e.behind.init(e)
 	e.held.init()
 	e.timers.init(e)
+	e.pace.init()
 	if err := o.Store.Declare(ctx, collections...); err != nil {
 		return nil, fmt.Errorf("declare collections: %w", err)
 	}

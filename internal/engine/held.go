@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,13 @@ var errFenced = fmt.Errorf("run was cancelled, restarted or ended: %w", adapter.
 type heldRuns struct {
 	mu    sync.Mutex
 	byRun map[string]map[flow.Token]context.CancelCauseFunc
+	some  chan struct{} // there are some again
 }
 
-func (h *heldRuns) init() { h.byRun = map[string]map[flow.Token]context.CancelCauseFunc{} }
+func (h *heldRuns) init() {
+	h.byRun = map[string]map[flow.Token]context.CancelCauseFunc{}
+	h.some = make(chan struct{}, 1)
+}
 
 // hold registers a running handler and returns what unregisters it.
 func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
@@ -32,6 +37,12 @@ func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
 	if m == nil {
 		m = make(map[flow.Token]context.CancelCauseFunc, 1)
 		h.byRun[t.Run] = m
+		if len(h.byRun) == 1 {
+			select {
+			case h.some <- struct{}{}:
+			default:
+			}
+		}
 	}
 	m[t] = cancel
 	return func() {
@@ -84,13 +95,24 @@ func (h *heldRuns) holds(t flow.Token) bool {
 
 // heldLoop reads the states of held runs now and then and fences their handlers.
 func (e *Engine) heldLoop(ctx context.Context) {
-	for e.sleep(ctx, jittered(heldTick)) {
-		runs := e.held.runs()
-		for len(runs) > 0 {
-			n := min(len(runs), 500)
-			e.checkHeld(ctx, runs[:n])
-			runs = runs[n:]
+	for {
+		select {
+		case <-e.held.some:
+		case <-ctx.Done():
+			return
 		}
+		for len(e.held.runs()) > 0 {
+			if !e.sleep(ctx, jittered(heldTick)) {
+				return
+			}
+			e.checkAllHeld(ctx)
+		}
+	}
+}
+
+func (e *Engine) checkAllHeld(ctx context.Context) {
+	for runs := range slices.Chunk(e.held.runs(), 500) {
+		e.checkHeld(ctx, runs)
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // pollFloor is how long a follower of a run waits for a hint before it looks by itself. A lost hint costs this, no more.
 const pollFloor = 2 * time.Second
 
+// pollMost is how long it waits where hints cannot get lost on the way, because they do not leave the process.
+const pollMost = time.Hour
+
 // hub tells followers in this process that the log of a run has grown. What it says is a hint: the log is the truth.
 type hub struct {
 	e      *Engine
@@ -36,12 +39,13 @@ type Follower struct {
 	hub  *hub
 	run  string
 	news chan struct{}
+	wait time.Duration // before it looks by itself
 }
 
 // Follow registers a follower, which the caller must close.
 func (e *Engine) Follow(run string) *Follower {
 	h := &e.hub
-	f := &Follower{hub: h, run: run, news: make(chan struct{}, 1)}
+	f := &Follower{hub: h, run: run, news: make(chan struct{}, 1), wait: pollFloor}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m := h.byRun[run]
@@ -76,11 +80,15 @@ func (f *Follower) Close() {
 // Wait returns when there may be news, nil, or when ctx or the engine ends.
 func (f *Follower) Wait(ctx context.Context) error {
 	timer := make(chan struct{})
-	t := f.hub.e.Clock.AfterFunc(jittered(pollFloor), func() { close(timer) })
+	t := f.hub.e.Clock.AfterFunc(jittered(f.wait), func() { close(timer) })
 	defer t.Stop()
 	select {
 	case <-f.news:
+		f.wait = pollFloor
 	case <-timer:
+		if f.hub.e.Stream.Info().Scope == adapter.ScopeProcess {
+			f.wait = min(2*f.wait, pollMost)
+		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-f.hub.e.ctx.Done():

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -17,11 +19,34 @@ const reconcileTick = 2 * time.Second
 // reconcileBatch is how many runs it takes at a time.
 const reconcileBatch = 100
 
+// idleMost is how long at most an instance does not ask, where nobody outside of this process can have written anything.
+const idleMost = time.Hour
+
+// pace says when the reconciler asks the next time.
+type pace struct {
+	next atomic.Int64 // Unix milliseconds, store clock
+	wake chan struct{}
+}
+
+func (p *pace) init() { p.wake = make(chan struct{}, 1) }
+
+// committed takes note of a run that will have to be looked at.
+func (p *pace) committed(wakeAt int64) {
+	if wakeAt != 0 && wakeAt < p.next.Load() {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // reconcileLoop looks after runs that have been quiet for too long: something that should have moved them got lost.
 func (e *Engine) reconcileLoop(ctx context.Context) {
-	for e.sleep(ctx, jittered(reconcileTick)) {
+	for e.awaitTick(ctx) {
 		if err := e.syncClock(ctx); err != nil {
-			e.alarm("clock", "cannot read the store's clock", "error", err)
+			if ctx.Err() == nil {
+				e.alarm("clock", "cannot read the store's clock", "error", err)
+			}
 			continue
 		}
 		for {
@@ -34,6 +59,53 @@ func (e *Engine) reconcileLoop(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// awaitTick waits until it is time to ask for runs that are due, and reports false when ctx has ended: after a tick, and
+// where only this process writes, no earlier than the first run is due.
+func (e *Engine) awaitTick(ctx context.Context) bool {
+	earliest := e.now().Add(jittered(reconcileTick))
+	for {
+		at := earliest
+		if e.Store.Info().Scope == adapter.ScopeProcess {
+			e.pace.next.Store(math.MaxInt64) // whoever commits while we ask wakes us
+			if first := e.firstWake(ctx); first.After(at) {
+				at = first
+			}
+		}
+		e.pace.next.Store(at.UnixMilli())
+		done := make(chan struct{})
+		t := e.Clock.AfterFunc(at.Sub(e.now()), func() { close(done) })
+		select {
+		case <-done:
+			return true
+		case <-e.pace.wake:
+			t.Stop()
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		}
+	}
+}
+
+// firstWake returns when the first run is due, at most idleMost from now.
+func (e *Engine) firstWake(ctx context.Context) time.Time {
+	latest := e.now().Add(idleMost)
+	page, err := e.Store.List(ctx, CollectionState, adapter.Query{Order: "wakeAt", Limit: 1})
+	if err != nil {
+		return time.Time{} // asking at the next tick says what is wrong
+	}
+	if len(page.Items) == 0 {
+		return latest
+	}
+	s, err := flow.DecodeState(page.Items[0].Body)
+	if err != nil {
+		return time.Time{}
+	}
+	if at := time.UnixMilli(s.WakeAt); at.Before(latest) {
+		return at
+	}
+	return latest
 }
 
 // reconcile looks at some of the runs that are due and returns how many there were.
@@ -215,13 +287,19 @@ func (e *Engine) alive(ctx context.Context, instance string) (bool, error) {
 	return true, nil
 }
 
-// purgeTick is how often what has expired is removed.
-const purgeTick = time.Minute
+// How often what has expired is removed: after a minute, and half as often each time there is nothing.
+const (
+	purgeFirst = time.Minute
+	purgeMost  = time.Hour
+)
 
 func (e *Engine) purgeLoop(ctx context.Context) {
-	for e.sleep(ctx, jittered(purgeTick)) {
+	for wait := purgeFirst; e.sleep(ctx, jittered(wait)); wait = min(2*wait, purgeMost) {
 		for {
 			n, err := e.Store.Purge(ctx, 1000)
+			if n > 0 {
+				wait = purgeFirst / 2
+			}
 			if err != nil && ctx.Err() == nil {
 				e.alarm("purge", "cannot remove what has expired", "error", err)
 			}
