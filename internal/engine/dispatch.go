@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,12 +29,17 @@ func (e *Engine) issue(b *box, out *flow.Changes) {
 	}
 	s, def := b.current()
 	jobs := make([]adapter.NewJob, 0, len(out.Dispatch))
+	var err error
 	for _, t := range out.Dispatch {
 		if it := s.Scheduled(t); it != nil { // a later input of the same commit may have closed it again
-			jobs = append(jobs, e.job(b, def, t, it, out.Records))
+			var j adapter.NewJob
+			if j, err = e.job(b, def, t, it, out.Records); err != nil {
+				break
+			}
+			jobs = append(jobs, j)
 		}
 	}
-	if err := e.enqueue(jobs); err != nil {
+	if err = errors.Join(err, e.enqueue(jobs)); err != nil {
 		e.alarm("enqueue", "jobs are not enqueued; the reconciler will do it", "run", b.run, "jobs", len(jobs), "error", err)
 	}
 }
@@ -74,14 +80,18 @@ func (e *Engine) reissue(ctx context.Context, b *box) error {
 	var jobs []adapter.NewJob
 	for t, it := range s.OpenTokens(b.run) {
 		if it.Owner == "" || it.Owner == e.Instance {
-			jobs = append(jobs, e.jobFor(s, def, t, it, func(seq uint64) (json.RawMessage, bool) { return b.payload(seq) }))
+			j, err := e.jobFor(s, def, t, it, b.payload)
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, j)
 		}
 	}
 	return e.enqueue(jobs)
 }
 
 // job builds the job of a dispatch, with its input if the payloads are at hand.
-func (e *Engine) job(b *box, def *flow.Definition, t flow.Token, it *flow.Iteration, fresh []adapter.Record) adapter.NewJob {
+func (e *Engine) job(b *box, def *flow.Definition, t flow.Token, it *flow.Iteration, fresh []adapter.Record) (adapter.NewJob, error) {
 	s, _ := b.current()
 	return e.jobFor(s, def, t, it, func(seq uint64) (json.RawMessage, bool) {
 		if n := len(fresh); n > 0 && seq >= fresh[0].Seq && seq <= fresh[n-1].Seq {
@@ -92,8 +102,14 @@ func (e *Engine) job(b *box, def *flow.Definition, t flow.Token, it *flow.Iterat
 }
 
 func (e *Engine) jobFor(s *flow.State, def *flow.Definition, t flow.Token, it *flow.Iteration,
-	payload func(uint64) (json.RawMessage, bool)) adapter.NewJob {
+	payload func(uint64) (json.RawMessage, bool)) (adapter.NewJob, error) {
 	step := def.Step(t.Step)
+	if step.External {
+		var err error
+		if payload, err = e.recall(t.Run, it.In, payload); err != nil {
+			return adapter.NewJob{}, err
+		}
+	}
 	j := adapter.NewJob{
 		ID:        JobID(t),
 		Queue:     step.Queue,
@@ -111,7 +127,35 @@ func (e *Engine) jobFor(s *flow.State, def *flow.Definition, t flow.Token, it *f
 	if it.RunAt > 0 {
 		j.RunAt = e.hostTime(time.UnixMilli(it.RunAt))
 	}
-	return j
+	return j, nil
+}
+
+// recall reads from the log what of these payloads is not at hand: a foreign worker cannot look there by itself.
+func (e *Engine) recall(run string, seqs []uint64, payload func(uint64) (json.RawMessage, bool)) (
+	func(uint64) (json.RawMessage, bool), error) {
+	var missing []uint64
+	for _, seq := range seqs {
+		if seq != 0 {
+			if _, ok := payload(seq); !ok {
+				missing = append(missing, seq)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return payload, nil
+	}
+	call, cancel := context.WithTimeout(e.ctx, commitTimeout)
+	defer cancel()
+	found, err := e.payloads(call, run, missing)
+	if err != nil {
+		return nil, err
+	}
+	return func(seq uint64) (json.RawMessage, bool) {
+		if p, ok := found[seq]; ok {
+			return p, true
+		}
+		return payload(seq)
+	}, nil
 }
 
 // removeJobs takes jobs that are not needed any more out of their queues. A running handler learns it through its context.

@@ -1,0 +1,27 @@
+package enginetest_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/nvent-go/nvent/enginetest"
+)
+
+// crash crashes a scenario in one way at every call, and fails unless it ends as undisturbed.
+func crash(t *testing.T, scenario string, modes ...enginetest.Mode) {
+	t.Helper()
+	t.Parallel()
+	all := enginetest.Scenarios()
+	i := slices.IndexFunc(all, func(s enginetest.Scenario) bool { return s.Name == scenario })
+	if i < 0 {
+		t.Fatalf("there is no scenario %q", scenario)
+	}
+	c := enginetest.Crash{Scenario: all[i], Variant: enginetest.Variant{Name: "shared", Modes: modes}}
+	if _, err := c.Run(t, onMemory()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPromise4_ExternalJobKeepsItsInput: a new process dispatched what its predecessor had committed, without the input that
+// only the predecessor had at hand. A foreign worker cannot look into the log.
+func TestPromise4_ExternalJobKeepsItsInput(t *testing.T) { crash(t, "external", enginetest.CutAfter) }
