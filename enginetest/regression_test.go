@@ -25,3 +25,7 @@ func crash(t *testing.T, scenario string, modes ...enginetest.Mode) {
 // TestPromise4_ExternalJobKeepsItsInput: a new process dispatched what its predecessor had committed, without the input that
 // only the predecessor had at hand. A foreign worker cannot look into the log.
 func TestPromise4_ExternalJobKeepsItsInput(t *testing.T) { crash(t, "external", enginetest.CutAfter) }
+
+// TestPromise2_RestartHappensOnce: the commit of a restart was applied and its answer lost; when others had gone on from
+// there, it was decided again, and the run restarted twice.
+func TestPromise2_RestartHappensOnce(t *testing.T) { crash(t, "restart", enginetest.Slow) }

@@ -14,7 +14,7 @@ import (
 func Scenarios() []Scenario {
 	return []Scenario{
 		fanInScenario(), failureScenario(), repeatScenario(), raceScenario(), patienceScenario(), longScenario(),
-		externalScenario(), cancelScenario(),
+		externalScenario(), cancelScenario(), restartScenario(), restartRunningScenario(),
 	}
 }
 

@@ -266,10 +266,14 @@ func (Canceled) decide(t *transition) Verdict {
 
 // Restart runs the flow again from its start, with the same input and no state documents, in a new epoch. What runs is
 // fenced. A run that is being cancelled is not restarted: it has to reach its end first.
-type Restart struct{}
+type Restart struct {
+	// Epoch is the one that is to be over: a restart that is decided again because nobody knows whether it was committed
+	// must not happen twice. 0: whichever it is.
+	Epoch int
+}
 
-func (Restart) decide(t *transition) Verdict {
-	if t.s.Status == StatusCanceling {
+func (r Restart) decide(t *transition) Verdict {
+	if t.s.Status == StatusCanceling || (r.Epoch != 0 && r.Epoch != t.s.Epoch) {
 		return Stale
 	}
 	t.dropOpen()

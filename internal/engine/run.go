@@ -123,16 +123,25 @@ func (e *Engine) finishCancel(ctx context.Context, run string) error {
 	return err
 }
 
-// RestartRun runs a run again from its start, in a new epoch. Outcomes of the old one are refused from then on.
+// RestartRun runs a run again from its start, in a new epoch. Outcomes of the old one are refused from then on. A restart by
+// somebody else at the same time counts as this one.
 func (e *Engine) RestartRun(ctx context.Context, run string) error {
-	verdict, err := e.submit(ctx, run, flow.Restart{})
+	s, err := e.State(ctx, run)
 	if err != nil {
 		return fmt.Errorf("restart run %s: %w", run, err)
 	}
-	if verdict == flow.Stale {
-		if _, err := e.State(ctx, run); err != nil {
-			return fmt.Errorf("restart run %s: %w", run, err)
-		}
+	verdict, err := e.submit(ctx, run, flow.Restart{Epoch: s.Epoch})
+	if err != nil {
+		return fmt.Errorf("restart run %s: %w", run, err)
+	}
+	if verdict == flow.Accepted {
+		return nil
+	}
+	now, err := e.State(ctx, run)
+	switch {
+	case err != nil:
+		return fmt.Errorf("restart run %s: %w", run, err)
+	case now.Status == flow.StatusCanceling:
 		return fmt.Errorf("restart run %s: %w: it is being cancelled; wait for its end", run, adapter.ErrConflict)
 	}
 	return nil
