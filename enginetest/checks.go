@@ -1,7 +1,10 @@
 package enginetest
 
 // Checks returns the checks of whole flows.
-func Checks() []Check { return concat() }
+func Checks() []Check {
+	return concat(flowChecks(), joinChecks(), failureChecks(), controlChecks(), stateChecks(), eventChecks(), fleetChecks(),
+		documentChecks())
+}
 
 func concat(groups ...[]Check) []Check {
 	var all []Check

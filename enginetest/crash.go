@@ -123,7 +123,7 @@ func (s *scene) play(ctx context.Context) ([]RunLog, error) {
 	if s.eyes, err = s.w.open(ctx, setup{queue: s.queue(ctx)}); err != nil {
 		return nil, err
 	}
-	s.launch(ctx, s.first)
+	_ = s.launch(ctx, s.first) // a process that dies while it starts is one of the faults
 	if s.Variant.Both {
 		if err := s.launch(ctx, s.healthy()); err != nil {
 			return nil, err
@@ -320,29 +320,7 @@ func (s *scene) logs(ctx context.Context) ([]RunLog, error) {
 
 // drained waits until no job of an ended run is left in the queues of the living.
 func (s *scene) drained(ctx context.Context) error {
-	var left string
-	err := s.w.until(ctx, "the queues are empty", func() (bool, error) {
-		if err := s.replaced(ctx); err != nil {
-			return false, err
-		}
-		for _, i := range s.alive {
-			stats, err := i.trio.Queue.Stats(ctx)
-			if err != nil {
-				return false, err
-			}
-			for _, q := range stats {
-				if n := q.Counts[adapter.JobWaiting] + q.Counts[adapter.JobActive] + q.Counts[adapter.JobDelayed]; n > 0 {
-					left = fmt.Sprintf("queue %q: %v", q.Queue, q.Counts)
-					return false, nil
-				}
-			}
-		}
-		return true, nil
-	})
-	if err != nil {
-		return fmt.Errorf("%w (%s)", err, left)
-	}
-	return nil
+	return s.w.drained(ctx, func() ([]*instance, error) { return s.alive, s.replaced(ctx) })
 }
 
 // TestCrashes crashes each scenario in each of [Variants], as parallel subtests of t.

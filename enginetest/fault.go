@@ -25,8 +25,6 @@ const (
 // Modes returns all modes.
 func Modes() []Mode { return []Mode{FailBefore, FailAfter, Late, Slow, CutBefore, CutAfter} }
 
-func (m Mode) cuts() bool { return m == CutBefore || m == CutAfter }
-
 // faults counts the calls of one instance to its adapters, lets something happen to one of them, and can cut the instance off
 // from its adapters, which stay. From then on all its calls fail.
 type faults struct {

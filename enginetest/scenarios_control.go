@@ -21,7 +21,7 @@ func externalScenario() Scenario {
 		flow.Returns(f, flow.On(f, "back", there.Completed(), func(_ context.Context, n int) (int, error) { return n + 1, nil }))
 		return []any{f}
 	}, Foreign: func(ctx context.Context, q adapter.Queue) error {
-		return foreignWorker(ctx, q, "foreign", func(in json.RawMessage) adapter.Settlement {
+		return foreignWorker(ctx, q, "foreign", func(_ *adapter.Delivery, in json.RawMessage) adapter.Settlement {
 			var n int
 			if err := json.Unmarshal(in, &n); err != nil {
 				return adapter.Settlement{Verdict: adapter.Fail, Err: err.Error()}
@@ -32,21 +32,22 @@ func externalScenario() Scenario {
 }
 
 // foreignWorker consumes a queue as a worker does that knows the layout of the jobs and nothing else of nvent.
-func foreignWorker(ctx context.Context, q adapter.Queue, queue string, do func(in json.RawMessage) adapter.Settlement) error {
+func foreignWorker(ctx context.Context, q adapter.Queue, queue string,
+	do func(d *adapter.Delivery, in json.RawMessage) adapter.Settlement) error {
 	err := q.Consume(ctx, queue, adapter.ConsumeOptions{Consumer: "foreign", Concurrency: func() int { return 1 }},
 		func(ctx context.Context, d *adapter.Delivery) {
 			var job struct{ Input json.RawMessage }
 			s := adapter.Settlement{Verdict: adapter.Fail, Err: "job has no input"}
 			if json.Unmarshal(d.Data, &job) == nil && job.Input != nil {
-				s = do(job.Input)
+				s = do(d, job.Input)
 			}
 			s.Queue, s.ID, s.Receipt = d.Queue, d.ID, d.Receipt
 			_ = q.Settle(context.WithoutCancel(ctx), s) // not settled is delivered again
 		})
-	if ctx.Err() != nil || errors.Is(err, adapter.ErrClosed) {
-		return nil
+	if ctx.Err() == nil && !errors.Is(err, adapter.ErrClosed) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // hold blocks until the context of the handler ends.

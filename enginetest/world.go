@@ -196,6 +196,34 @@ func (w *world) until(ctx context.Context, what string, cond func() (bool, error
 	}
 }
 
+// drained waits until the queues of instances hold no unfinished job.
+func (w *world) drained(ctx context.Context, instances func() ([]*instance, error)) error {
+	var left adapter.QueueStats
+	err := w.until(ctx, "the queues are empty", func() (bool, error) {
+		list, err := instances()
+		if err != nil {
+			return false, err
+		}
+		for _, i := range list {
+			stats, err := i.trio.Queue.Stats(ctx)
+			if err != nil {
+				return false, err
+			}
+			for _, q := range stats {
+				if q.Counts[adapter.JobWaiting]+q.Counts[adapter.JobActive]+q.Counts[adapter.JobDelayed] > 0 {
+					left = q
+					return false, nil
+				}
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w (queue %q: %v)", err, left.Queue, left.Counts)
+	}
+	return nil
+}
+
 // signal waits until c is closed or sends.
 func (w *world) signal(ctx context.Context, what string, c <-chan struct{}) error {
 	t := time.NewTimer(w.h.Patience)
