@@ -165,7 +165,7 @@ func restartAgain(ctx context.Context, w *world) error {
 	}
 	s, err := i.RunStatus(ctx, p.id)
 	if err != nil || s.Epoch != 2 || s.Status != flow.StatusCompleted {
-		return fmt.Errorf("the run is %s in epoch %d: %w", s.Status, s.Epoch, err)
+		return wrong(err, "the run is %s in epoch %d", s.Status, s.Epoch)
 	}
 	return p.counts(flow.RecordFlowCompleted, "", 2)
 }
@@ -251,7 +251,7 @@ func startKey(ctx context.Context, w *world) error {
 	}
 	page, err := a.Runs(ctx, nvent.RunQuery{Flow: "key"})
 	if err != nil || len(page.Items) != 1 {
-		return fmt.Errorf("there are %d runs, want 1: %w", len(page.Items), err)
+		return wrong(err, "there are %d runs, want 1", len(page.Items))
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func externalFails(ctx context.Context, w *world) error {
 		return err
 	}
 	if failed, err := p.record(flow.RecordStepFailed, "there"); err != nil || !strings.Contains(string(failed.Data), "no stock") {
-		return fmt.Errorf("the step failed with %s: %w", failed.Data, err)
+		return wrong(err, "the step failed with %s", failed.Data)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func linesRecorded(ctx context.Context, w *world) error {
 	}
 	set, err := p.record(flow.RecordState, "work")
 	if err != nil || set.Key != "n" {
-		return fmt.Errorf("the state record is of key %q, want n: %w", set.Key, err)
+		return wrong(err, "the state record is of key %q, want n", set.Key)
 	}
 	return p.counts(flow.RecordStepStarted, "work", 2)
 }

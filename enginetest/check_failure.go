@@ -56,7 +56,7 @@ func retriedUntilSuccess(ctx context.Context, w *world) error {
 	}
 	done, err := p.record(flow.RecordStepCompleted, "work")
 	if err != nil || done.Attempt != 4 {
-		return fmt.Errorf("completed at attempt %d, want 4: %w", done.Attempt, err)
+		return wrong(err, "completed at attempt %d, want 4", done.Attempt)
 	}
 	return p.counts(flow.RecordStepRetry, "work", 3)
 }
@@ -109,7 +109,7 @@ func attemptsRunOut(ctx context.Context, w *world) error {
 	}
 	s, err := i.RunStatus(ctx, p.id)
 	if err != nil || s.Status != flow.StatusFailed || !strings.Contains(s.Error, "refused") {
-		return fmt.Errorf("the run's status is %s with error %q: %w", s.Status, s.Error, err)
+		return wrong(err, "the run's status is %s with error %q", s.Status, s.Error)
 	}
 	return errors.Join(p.counts(flow.RecordStepRetry, "work", 2), p.counts(flow.RecordStepFailed, "work", 1))
 }
@@ -214,7 +214,7 @@ func stepTimeout(ctx context.Context, w *world) error {
 	}
 	retry, err := p.record(flow.RecordStepRetry, "work")
 	if err != nil || !strings.Contains(string(retry.Data), "timed out") {
-		return fmt.Errorf("the attempt failed with %s: %w", retry.Data, err)
+		return wrong(err, "the attempt failed with %s", retry.Data)
 	}
 	return nil
 }
@@ -229,19 +229,34 @@ func panicIsFailure(ctx context.Context, w *world) error {
 }
 
 func failureDropsOpen(ctx context.Context, w *world) error {
+	gate := make(chan struct{})
 	f := flow.New[int, int]("drops")
 	begin := flow.Start(f, "begin", pass[int])
-	flow.On(f, "fails", begin.Completed(), failsUntil(99))
+	flow.On(f, "fails", begin.Completed(), func(ctx context.Context, _ int) (int, error) {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+		}
+		return 0, errRefused
+	})
 	flow.On(f, "waits", begin.Completed(), failsUntil(2), flow.Attempts(2, flow.Fixed(2*time.Hour)))
 	i, err := w.start(ctx, f)
 	if err != nil {
 		return err
 	}
-	p, err := w.fails(ctx, i, "drops", "fails", "refused")
+	run, err := i.StartFlow(ctx, "drops", 1)
 	if err != nil {
 		return err
 	}
-	if err := p.counts(flow.RecordStepCompleted, "waits", 0); err != nil {
+	if err := recorded(ctx, i.App, run.ID(), flow.RecordStepRetry, "waits"); err != nil {
+		return err
+	}
+	close(gate)
+	p, err := w.finish(ctx, i, run.ID())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.counts(flow.RecordFlowFailed, "fails", 1), p.counts(flow.RecordStepCompleted, "waits", 0)); err != nil {
 		return err
 	}
 	return w.drained(ctx, func() ([]*instance, error) { return []*instance{i}, nil })

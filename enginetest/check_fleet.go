@@ -138,7 +138,7 @@ func closeHandsBack(ctx context.Context, w *world) error {
 	}
 	done, err := p.record(flow.RecordStepCompleted, "work")
 	if err != nil || done.Attempt != 1 {
-		return fmt.Errorf("the step completed at attempt %d, want 1: %w", done.Attempt, err)
+		return wrong(err, "the step completed at attempt %d, want 1", done.Attempt)
 	}
 	return errors.Join(p.completed(5), p.counts(flow.RecordStepRetry, "", 0))
 }
@@ -167,7 +167,7 @@ func survivorTakesOver(ctx context.Context, w *world) error {
 	}
 	done, err := p.record(flow.RecordStepCompleted, "work")
 	if err != nil || done.Attempt != 1 {
-		return fmt.Errorf("a crash counted as an attempt: completed at attempt %d: %w", done.Attempt, err)
+		return wrong(err, "a crash counted as an attempt: completed at attempt %d", done.Attempt)
 	}
 	return p.completed(5)
 }
@@ -256,13 +256,16 @@ func withoutHandler(ctx context.Context, w *world) error {
 	if _, err := w.start(ctx, newer()); err != nil {
 		return err
 	}
-	p, err := w.finish(ctx, old, run.ID())
+	if err := w.stop(old); err != nil { // else it might take the job again and again
+		return err
+	}
+	p, err := w.finish(ctx, client, run.ID())
 	if err != nil {
 		return err
 	}
 	done, err := p.record(flow.RecordStepCompleted, "two")
 	if err != nil || done.Attempt != 1 {
-		return fmt.Errorf("the step completed at attempt %d, want 1: %w", done.Attempt, err)
+		return wrong(err, "the step completed at attempt %d, want 1", done.Attempt)
 	}
 	return errors.Join(p.completed(42), p.counts(flow.RecordStepRetry, "", 0), p.counts(flow.RecordStepFailed, "", 0))
 }

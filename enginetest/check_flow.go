@@ -69,7 +69,7 @@ func everySubscriber(ctx context.Context, w *world) error {
 	}
 	for _, name := range []string{"a", "b", "c"} {
 		if r, err := p.record(flow.RecordStepCompleted, name); err != nil || string(r.Data) != "7" {
-			return fmt.Errorf("step %s got %s, want 7: %w", name, r.Data, err)
+			return wrong(err, "step %s got %s, want 7", name, r.Data)
 		}
 	}
 	return p.counts(flow.RecordStepCompleted, "", 4)
@@ -203,7 +203,7 @@ func labelsFindRuns(ctx context.Context, w *world) error {
 	}
 	page, err = other.Runs(ctx, nvent.RunQuery{Flow: "labels", Status: flow.StatusCompleted})
 	if err != nil || len(page.Items) != 2 {
-		return fmt.Errorf("by flow and status were found %d runs, want 2: %w", len(page.Items), err)
+		return wrong(err, "by flow and status were found %d runs, want 2", len(page.Items))
 	}
 	return nil
 }

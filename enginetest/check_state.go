@@ -115,7 +115,7 @@ func cleanupTTL(ctx context.Context, w *world) error {
 		return err
 	}
 	if there, err := stateOf(ctx, i, p.id); err != nil || !there {
-		return fmt.Errorf("right after the end the state is there: %v, want true: %w", there, err)
+		return wrong(err, "right after the end the state is there: %v, want true", there)
 	}
 	return w.until(ctx, "the state has expired", func() (bool, error) {
 		there, err := stateOf(ctx, i, p.id)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,25 +100,24 @@ func newOrder(records []adapter.Record) order {
 
 // diff returns the nodes by which two orders differ, as seen by view.
 func (o order) diff(other order, view func(*node) string) string {
-	var lines []string
-	count := map[string]int{}
+	count, labels := map[string]int{}, map[string]string{}
 	for _, n := range o {
 		count[view(n)]--
+		labels[view(n)] = n.label
 	}
 	for _, n := range other {
 		count[view(n)]++
+		labels[view(n)] = n.label
 	}
-	for text, n := range count {
-		sign := "+ "
-		if n < 0 {
-			sign, n = "- ", -n
-		}
-		for range n {
-			lines = append(lines, sign+text+"\n")
-		}
+	texts := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(strings.Compare(labels[a], labels[b]), cmp.Compare(count[a], count[b]), strings.Compare(a, b))
+	})
+	var b strings.Builder
+	for _, text := range texts {
+		b.WriteString(strings.Repeat("- "+text+"\n", max(-count[text], 0)))
+		b.WriteString(strings.Repeat("+ "+text+"\n", max(count[text], 0)))
 	}
-	slices.SortFunc(lines, func(a, b string) int { return cmp.Or(strings.Compare(a[1:], b[1:]), strings.Compare(b, a)) })
-	return strings.Join(lines, "")
+	return b.String()
 }
 
 // groupID is the number of a dynamic group in a scope: an ID.

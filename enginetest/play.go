@@ -77,7 +77,7 @@ func (p *played) completed(want any) error {
 	}
 	same, err := adapter.Equal(p.result, b)
 	if err != nil || !same {
-		return fmt.Errorf("the result is %s, want %s (%w); the log:\n%s", p.result, b, err, Diff(nil, p.log))
+		return wrong(err, "the result is %s, want %s; the log:\n%s", p.result, b, Diff(nil, p.log))
 	}
 	return nil
 }
@@ -109,4 +109,12 @@ func (p *played) record(typ, step string) (adapter.Record, error) {
 		}
 	}
 	return adapter.Record{}, fmt.Errorf("no record %s of step %q; the log:\n%s", typ, step, Diff(nil, p.log))
+}
+
+// wrong returns an error that says what is wrong, with the error that is behind it, if there is one.
+func wrong(err error, format string, args ...any) error {
+	if err == nil {
+		return fmt.Errorf(format, args...)
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
 }

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,9 +10,11 @@ import (
 	"github.com/nvent-go/nvent/enginetest"
 )
 
-// TestWholeFlowsOnTheRealClock runs the checks as a driver of a server does: with a Kill of its own, and in real time.
+// TestWholeFlowsOnTheRealClock runs the checks as a driver of a server does: with a Kill of its own, and in real time. They
+// mostly wait, so all of them run at once.
 func TestWholeFlowsOnTheRealClock(t *testing.T) {
-	enginetest.Test(t, enginetest.Harness{
+	t.Parallel()
+	h := enginetest.Harness{
 		Lease: 300 * time.Millisecond,
 		New: func(context.Context) (enginetest.Backend, error) {
 			b := memory.New(&memory.Options{DefaultLease: 300 * time.Millisecond})
@@ -25,5 +28,14 @@ func TestWholeFlowsOnTheRealClock(t *testing.T) {
 				},
 			}, nil
 		},
-	})
+	}
+	var wg sync.WaitGroup
+	for _, c := range enginetest.Checks() {
+		wg.Go(func() {
+			if err := c.Run(t.Context(), h); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		})
+	}
+	wg.Wait()
 }

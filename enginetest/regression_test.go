@@ -7,16 +7,22 @@ import (
 	"github.com/nvent-go/nvent/enginetest"
 )
 
+// scenario returns one of the scenarios.
+func scenario(t *testing.T, name string) enginetest.Scenario {
+	t.Helper()
+	all := enginetest.Scenarios()
+	i := slices.IndexFunc(all, func(s enginetest.Scenario) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no scenario %q", name)
+	}
+	return all[i]
+}
+
 // crash crashes a scenario in one way at every call, and fails unless it ends as undisturbed.
-func crash(t *testing.T, scenario string, modes ...enginetest.Mode) {
+func crash(t *testing.T, name string, modes ...enginetest.Mode) {
 	t.Helper()
 	t.Parallel()
-	all := enginetest.Scenarios()
-	i := slices.IndexFunc(all, func(s enginetest.Scenario) bool { return s.Name == scenario })
-	if i < 0 {
-		t.Fatalf("there is no scenario %q", scenario)
-	}
-	c := enginetest.Crash{Scenario: all[i], Variant: enginetest.Variant{Name: "shared", Modes: modes}}
+	c := enginetest.Crash{Scenario: scenario(t, name), Variant: enginetest.Variant{Name: "shared", Modes: modes}}
 	if _, err := c.Run(t, onMemory()); err != nil {
 		t.Error(err)
 	}
