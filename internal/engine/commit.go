@@ -307,5 +307,8 @@ func (e *Engine) follow(c *change) {
 	if len(c.out.Records) > 0 {
 		e.hub.notify(b.run)
 		e.hints.send(b.run, c.work.Seq)
+		if e.Recorded != nil {
+			e.Recorded(b.run, c.out.Records)
+		}
 	}
 }
