@@ -33,6 +33,7 @@ type App struct {
 	stream *Stream
 	store  *Store
 	bus    *Bus
+	news   busNews
 
 	mu       sync.Mutex
 	phase    phase
@@ -73,12 +74,15 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.closeAdapters())
 	}
+	a.bus = newBus(c.Logger)
+	a.news.init(a)
 	a.engine, err = engine.New(ctx, engine.Options{
 		Queue: drivers.Queue, Stream: drivers.Stream, Store: drivers.Store,
 		Clock: c.Clock, Logger: c.Logger, Instance: instance,
 		Concurrency: c.concurrency, StepTimeout: c.Flow.StepTimeout, MaxPayload: c.Limits.Payload,
 		EventTTL: c.Store.Retention.EventTTL, MetadataTTL: c.Store.Retention.MetadataTTL,
-		Cleanup: engine.Cleanup{Strategy: c.Store.State.Cleanup.Strategy, TTL: c.Store.State.Cleanup.TTL},
+		Recorded: a.news.run,
+		Cleanup:  engine.Cleanup{Strategy: c.Store.State.Cleanup.Strategy, TTL: c.Store.State.Cleanup.TTL},
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start engine: %w", err), a.closeAdapters())
@@ -186,6 +190,7 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	}
 	a.phase = phaseStarted
+	a.news.start()
 	a.engine.Start()
 	a.startWorkers(ctx)
 	return nil

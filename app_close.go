@@ -16,7 +16,7 @@ const obeyTime = 5 * time.Second
 
 // Close stops taking jobs and waits for the handlers that run, until ctx ends; then their contexts end, and their jobs are
 // handed back without counting an attempt. It returns an error when handlers did not finish in time, or do not return at
-// all. A second call waits for the first and returns what it returned.
+// all. News for listeners of the event bus are published, as long as ctx lasts. A second call waits for the first and returns what it returned.
 func (a *App) Close(ctx context.Context) error {
 	a.mu.Lock()
 	if a.phase == phaseClosing {
@@ -37,6 +37,7 @@ func (a *App) Close(ctx context.Context) error {
 	a.stream.close()
 	a.store.close()
 	a.engine.Close()
+	a.news.close(ctx)
 	a.closeErr = errors.Join(err, a.closeAdapters())
 	return a.closeErr
 }

@@ -62,7 +62,6 @@ func (a *App) portable(d adapter.Opened) {
 	})
 	a.stream = newStream(d.Stream, streamOptions{maxPayload: c.Limits.Payload, log: c.Logger})
 	a.store = newStore(d.Store, storeOptions{maxPayload: c.Limits.Payload, stream: d.Stream, clock: c.Clock, log: c.Logger})
-	a.bus = newBus(c.Logger)
 }
 
 // sayOnce logs what weak durability means for this trio.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -22,6 +23,7 @@ type Bus struct {
 	log       *slog.Logger
 	mu        sync.Mutex // of changes
 	listeners atomic.Pointer[map[string][]*busListener]
+	listening func(name string) // nil, or is told of each new listener
 }
 
 type busListener struct {
@@ -60,6 +62,9 @@ func (b *Bus) Publish(ctx context.Context, name string, payload any) {
 func (b *Bus) On(name string, fn func(context.Context, BusMessage)) (off func()) {
 	l := &busListener{fn: fn}
 	b.change(name, func(list []*busListener) []*busListener { return append(list, l) })
+	if b.listening != nil {
+		b.listening(name)
+	}
 	return func() {
 		if l.off.Swap(true) {
 			return
@@ -68,6 +73,22 @@ func (b *Bus) On(name string, fn func(context.Context, BusMessage)) (off func())
 			return slices.DeleteFunc(list, func(x *busListener) bool { return x == l })
 		})
 	}
+}
+
+// heard reports whether somebody listens to an event.
+func (b *Bus) heard(name string) bool {
+	all := *b.listeners.Load()
+	return len(all[name]) > 0 || len(all[""]) > 0
+}
+
+// heardAny reports whether somebody listens to an event whose name begins with prefix.
+func (b *Bus) heardAny(prefix string) bool {
+	for name := range *b.listeners.Load() {
+		if name == "" || strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // change replaces the listeners of a name, so that publishing needs no lock.

@@ -46,10 +46,13 @@ type Restart struct {
 	// Input is given to the step that failed the run, in place of its own. Nil keeps it. Only with Failed, and only for a
 	// step with one connection or a start step.
 	Input json.RawMessage
+	// Epoch is the one that is to be over: a restart that is decided again because nobody knows whether it was committed
+	// must not happen twice. 0: whichever it is.
+	Epoch int
 }
 
 func (r Restart) decide(t *transition) Verdict {
-	if t.s.Status == StatusCanceling || (r.Failed && t.s.Status != StatusFailed) {
+	if t.s.Status == StatusCanceling || (r.Failed && t.s.Status != StatusFailed) || (r.Epoch != 0 && r.Epoch != t.s.Epoch) {
 		return Stale
 	}
 	if r.Failed {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -91,15 +92,30 @@ func setDefaults(v reflect.Value) {
 }
 
 func (f Field) setDefault(into reflect.Value) {
-	n, problems := Parse("default", []byte("default: "+f.Default))
+	n, problems := parseDefault(f.Default)
 	var d Decoder
 	if len(problems) == 0 {
-		value := n.child("default")
-		value.Expanded = value.Kind != Map
-		d.value(value, into, Field{Unit: f.Unit})
+		d.value(n, into, Field{Unit: f.Unit})
 		problems = d.Problems
 	}
 	if len(problems) > 0 {
 		panic("config: bad default of " + f.Name + ": " + problems[0].String())
 	}
+}
+
+// defaults holds the defaults that have been parsed, by their text: *Node, which nobody changes any more.
+var defaults sync.Map
+
+func parseDefault(text string) (*Node, []Problem) {
+	if n, ok := defaults.Load(text); ok {
+		return n.(*Node), nil
+	}
+	n, problems := Parse("default", []byte("default: "+text))
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	value := n.child("default")
+	value.Expanded = value.Kind != Map
+	defaults.Store(text, value)
+	return value, nil
 }

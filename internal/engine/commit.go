@@ -335,6 +335,9 @@ func (e *Engine) follow(c *change) {
 	if len(c.out.Records) > 0 {
 		e.hub.notify(b.run)
 		e.hints.send(b.run, c.work.Seq)
+		if e.Recorded != nil {
+			e.Recorded(b.run, c.out.Records)
+		}
 	}
 	e.timers.set(b.run, c.work.FirstTimer())
 	e.pace.committed(c.work.WakeAt)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,12 +29,17 @@ func (e *Engine) issue(b *box, out *flow.Changes) {
 	}
 	s, def := b.current()
 	jobs := make([]adapter.NewJob, 0, len(out.Dispatch))
+	var err error
 	for _, t := range out.Dispatch {
 		if it := s.Scheduled(t); it != nil { // a later input of the same commit may have closed it again
-			jobs = append(jobs, e.jobFor(b, s, def, t, it, out))
+			var j adapter.NewJob
+			if j, err = e.jobFor(b, s, def, t, it, out); err != nil {
+				break
+			}
+			jobs = append(jobs, j)
 		}
 	}
-	if err := e.enqueue(jobs); err != nil {
+	if err = errors.Join(err, e.enqueue(jobs)); err != nil {
 		e.alarm("enqueue", "jobs are not enqueued; the reconciler will do it", "run", b.run, "jobs", len(jobs), "error", err)
 	}
 }
@@ -78,7 +84,11 @@ func (e *Engine) reissue(ctx context.Context, b *box) error {
 	if !s.Paused {
 		for t, it := range s.OpenTokens(b.run) {
 			if it.Owner == "" || it.Owner == e.Instance {
-				jobs = append(jobs, e.jobFor(b, s, def, t, it, nil))
+				j, err := e.jobFor(b, s, def, t, it, nil)
+				if err != nil {
+					return err
+				}
+				jobs = append(jobs, j)
 			}
 		}
 	}
@@ -88,21 +98,20 @@ func (e *Engine) reissue(ctx context.Context, b *box) error {
 
 // jobFor builds the job of a dispatch. Its input is in it if the payloads are at hand: in what has just been committed, in the
 // box, or in a page of items; that of an external step always is.
-func (e *Engine) jobFor(b *box, s *flow.State, def *flow.Definition, t flow.Token, it *flow.Iteration, out *flow.Changes) adapter.NewJob {
+func (e *Engine) jobFor(b *box, s *flow.State, def *flow.Definition, t flow.Token, it *flow.Iteration,
+	out *flow.Changes) (adapter.NewJob, error) {
 	step := def.Step(t.Step)
+	var failed error
 	payload := func(seq uint64) (json.RawMessage, bool) {
-		if p, ok := e.payloadAtHand(b, s, t.Scope, seq, out); ok {
-			return p, true
-		}
-		if !step.External {
-			return nil, false
+		p, ok := e.payloadAtHand(b, s, t.Scope, seq, out)
+		if ok || !step.External {
+			return p, ok
 		}
 		call, cancel := context.WithTimeout(e.ctx, commitTimeout)
 		defer cancel()
 		p, err := e.payloadAt(call, b, s, t.Scope, seq)
 		if err != nil {
-			e.alarm("input/"+t.Step, "input of an external step cannot be read; the reconciler will dispatch it again", "run", t.Run,
-				"step", t.Step, "error", err)
+			failed = fmt.Errorf("input of step %q: %w", t.Step, err)
 		}
 		return p, err == nil
 	}
@@ -123,7 +132,7 @@ func (e *Engine) jobFor(b *box, s *flow.State, def *flow.Definition, t flow.Toke
 	if it.RunAt > 0 {
 		j.RunAt = e.hostTime(time.UnixMilli(it.RunAt))
 	}
-	return j
+	return j, failed
 }
 
 // removeJobs takes jobs that are not needed any more out of their queues. A running handler learns it through its context.

@@ -35,6 +35,9 @@ type Options struct {
 	EventTTL    time.Duration // of logs, from the end of a run; 0 = for ever
 	MetadataTTL time.Duration // of all else of a run, from its end; 0 = for ever
 	Cleanup     Cleanup
+	// Recorded is called with the records of each commit of this engine, in the order of the run's log. It must not block.
+	// nil: nobody wants to know.
+	Recorded func(run string, records []adapter.Record)
 }
 
 // Cleanup says what becomes of a run's state documents.

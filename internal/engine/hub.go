@@ -14,7 +14,7 @@ import (
 const pollFloor = 2 * time.Second
 
 // pollMost is how long it waits where hints cannot get lost on the way, because they do not leave the process.
-const pollMost = time.Hour
+const pollMost = 10 * time.Minute
 
 // hub tells followers in this process that the log of a run has grown. What it says is a hint: the log is the truth.
 type hub struct {

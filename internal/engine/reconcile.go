@@ -20,23 +20,41 @@ const reconcileTick = 2 * time.Second
 const reconcileBatch = 100
 
 // idleMost is how long at most an instance does not ask, where nobody outside of this process can have written anything.
-const idleMost = time.Hour
+const idleMost = 10 * time.Minute
 
-// pace says when the reconciler asks the next time.
+// pace says when the reconciler asks the next time. Where only this process writes, an instance that has nothing to do asks
+// ever more seldom: what it has committed itself wakes it in time, and what other instances leave behind is found a little
+// later the longer nothing has happened.
 type pace struct {
 	next atomic.Int64 // Unix milliseconds, store clock
+	busy atomic.Bool  // something has been committed since it asked
+	idle time.Duration
 	wake chan struct{}
 }
 
-func (p *pace) init() { p.wake = make(chan struct{}, 1) }
+func (p *pace) init() {
+	p.wake = make(chan struct{}, 1)
+	p.idle = reconcileTick
+}
 
 // committed takes note of a run that will have to be looked at.
 func (p *pace) committed(wakeAt int64) {
+	if !p.busy.Load() {
+		p.busy.Store(true)
+	}
 	if wakeAt != 0 && wakeAt < p.next.Load() {
 		select {
 		case p.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// asked takes note of how many runs were due.
+func (p *pace) asked(due int) {
+	p.idle = min(2*p.idle, idleMost)
+	if p.busy.Swap(false) || due > 0 {
+		p.idle = reconcileTick
 	}
 }
 
@@ -51,6 +69,7 @@ func (e *Engine) reconcileLoop(ctx context.Context) {
 		}
 		for {
 			n, err := e.reconcile(ctx)
+			e.pace.asked(n)
 			if err != nil && ctx.Err() == nil {
 				e.alarm("reconcile", "cannot look after quiet runs", "error", err)
 			}
@@ -88,9 +107,9 @@ func (e *Engine) awaitTick(ctx context.Context) bool {
 	}
 }
 
-// firstWake returns when the first run is due, at most idleMost from now.
+// firstWake returns when the first run is due, or when it is time to ask again, if that is earlier.
 func (e *Engine) firstWake(ctx context.Context) time.Time {
-	latest := e.now().Add(idleMost)
+	latest := e.now().Add(e.pace.idle)
 	page, err := e.Store.List(ctx, CollectionState, adapter.Query{Order: "wakeAt", Limit: 1})
 	if err != nil {
 		return time.Time{} // asking at the next tick says what is wrong

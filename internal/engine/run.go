@@ -147,30 +147,35 @@ type RestartOptions struct {
 	Input  json.RawMessage // for the step that failed the run; nil: its own
 }
 
-// RestartRun runs a run again in a new epoch. Outcomes of the old one are refused from then on.
+// RestartRun runs a run again in a new epoch. Outcomes of the old one are refused from then on. A restart by somebody else at
+// the same time counts as this one.
 func (e *Engine) RestartRun(ctx context.Context, run string, o RestartOptions) error {
-	if o.Input != nil {
-		s, err := e.loadedState(ctx, run)
-		if err == nil {
-			err = s.CanEditInput()
-		}
-		if err != nil {
-			return fmt.Errorf("restart run %s: %w", run, err)
-		}
-	}
-	verdict, err := e.submit(ctx, run, flow.Restart{Failed: o.Failed, Input: o.Input})
+	fail := func(err error) error { return fmt.Errorf("restart run %s: %w", run, err) }
+	s, err := e.loadedState(ctx, run)
 	if err != nil {
-		return fmt.Errorf("restart run %s: %w", run, err)
+		return fail(err)
 	}
-	if verdict == flow.Stale {
-		s, err := e.State(ctx, run)
-		switch {
-		case err != nil:
-			return fmt.Errorf("restart run %s: %w", run, err)
-		case o.Failed && s.Status != flow.StatusCanceling:
-			return fmt.Errorf("restart run %s where it failed: %w: it is %s", run, adapter.ErrConflict, s.Status)
+	if o.Failed && s.Status != flow.StatusFailed {
+		return fail(fmt.Errorf("%w: it is %s and has not failed; restart it from its start", adapter.ErrConflict, s.Status))
+	}
+	if o.Input != nil {
+		if err := s.CanEditInput(); err != nil {
+			return fail(err)
 		}
-		return fmt.Errorf("restart run %s: %w: it is being cancelled; wait for its end", run, adapter.ErrConflict)
+	}
+	verdict, err := e.submit(ctx, run, flow.Restart{Failed: o.Failed, Input: o.Input, Epoch: s.Epoch})
+	if err != nil {
+		return fail(err)
+	}
+	if verdict == flow.Accepted {
+		return nil
+	}
+	now, err := e.State(ctx, run)
+	switch {
+	case err != nil:
+		return fail(err)
+	case now.Status == flow.StatusCanceling:
+		return fail(fmt.Errorf("%w: it is being cancelled; wait for its end", adapter.ErrConflict))
 	}
 	return nil
 }

@@ -1,0 +1,41 @@
+package enginetest_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nvent-go/nvent/adapter/memory"
+	"github.com/nvent-go/nvent/enginetest"
+)
+
+// TestWholeFlowsOnTheRealClock runs the checks as a driver of a server does: with a Kill of its own, and in real time. They
+// mostly wait, so all of them run at once.
+func TestWholeFlowsOnTheRealClock(t *testing.T) {
+	t.Parallel()
+	h := enginetest.Harness{
+		Lease: 300 * time.Millisecond,
+		New: func(context.Context) (enginetest.Backend, error) {
+			b := memory.New(&memory.Options{DefaultLease: 300 * time.Millisecond})
+			return enginetest.Backend{
+				Open: func(context.Context) (enginetest.Trio, error) {
+					return enginetest.Trio{Queue: b.Queue(), Stream: b.Stream(), Store: b.Store()}, nil
+				},
+				Kill: func(t enginetest.Trio) {
+					t.Queue.(*memory.Queue).Kill()
+					t.Stream.(*memory.Stream).Kill()
+				},
+			}, nil
+		},
+	}
+	var wg sync.WaitGroup
+	for _, c := range enginetest.Checks() {
+		wg.Go(func() {
+			if err := c.Run(t.Context(), h); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+}
