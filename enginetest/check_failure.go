@@ -239,7 +239,7 @@ func failureDropsOpen(ctx context.Context, w *world) error {
 		}
 		return 0, errRefused
 	})
-	flow.On(f, "waits", begin.Completed(), failsUntil(2), flow.Attempts(2, flow.Fixed(50*time.Second)))
+	flow.On(f, "waits", begin.Completed(), failsUntil(2), flow.Attempts(2, flow.Fixed(10*time.Minute)))
 	i, err := w.start(ctx, f)
 	if err != nil {
 		return err

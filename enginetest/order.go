@@ -153,12 +153,30 @@ func data(r *adapter.Record, bySeq map[uint64]*node) string {
 		if m, ok := byWord(raw, bySeq); ok {
 			raw = m
 		}
+	case flow.RecordEmitAll, flow.RecordGroupClosed:
+		raw = without(raw, "group") // a number: an ID
+	case flow.RecordAwaitRegistered:
+		raw = without(raw, "at") // a time
 	}
 	canonical, err := adapter.Canonical(raw)
 	if err != nil {
 		return string(raw)
 	}
 	return string(canonical)
+}
+
+// without returns an object without one of its keys.
+func without(raw json.RawMessage, key string) json.RawMessage {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(raw, &m) != nil {
+		return raw
+	}
+	delete(m, key)
+	b, err := json.Marshal(m)
+	if err != nil {
+		return raw
+	}
+	return b
 }
 
 // byWord rewrites the summary of a run.

@@ -15,6 +15,7 @@ func Scenarios() []Scenario {
 	return []Scenario{
 		fanInScenario(), failureScenario(), repeatScenario(), raceScenario(), patienceScenario(), longScenario(),
 		externalScenario(), cancelScenario(), restartScenario(), restartRunningScenario(),
+		groupScenario(), childScenario(), awaitScenario(), eventScenario(), restartFailedScenario(), pauseScenario(),
 	}
 }
 

@@ -86,6 +86,7 @@ func (l Launched) decide(t *transition) Verdict {
 	if len(t.s.Launches) == n {
 		return Stale
 	}
+	t.settle(t.root())
 	return Accepted
 }
 

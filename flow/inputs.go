@@ -99,7 +99,7 @@ func (t *transition) complete(p *place, step *Step, it *Iteration, ways []emitte
 		case w.group != nil:
 			t.s.NextGroup++
 			w.group.N = t.s.NextGroup
-			r.Type, r.Key, r.Data = RecordEmit, w.event, raw(groupData{w.group.N, w.group.Items})
+			r.Type, r.Key, r.Data = RecordEmitAll, w.event, raw(groupData{w.group.N, w.group.Items})
 			w.seq = t.record(r)
 			w.group.Seq = w.seq
 			t.storePart(w)
@@ -256,7 +256,7 @@ type retryData struct {
 	DelayMS  int64  `json:"delayMs"`
 }
 
-// groupData is the data of the emit record of a group.
+// groupData is the data of an emit.all record.
 type groupData struct {
 	Group int `json:"group"`
 	Items int `json:"items"`

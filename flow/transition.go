@@ -22,6 +22,7 @@ const (
 	RecordStepCompleted   = "step.completed"
 	RecordStepFailed      = "step.failed"
 	RecordEmit            = "emit"
+	RecordEmitAll         = "emit.all" // an event for many items at once, which are a group
 	RecordIgnored         = "emit.ignored"
 	RecordGroupClosed     = "group.closed"
 	RecordChildStarted    = "child.started"
@@ -346,7 +347,7 @@ func (t *transition) redispatch(p *place, step *Step, it *Iteration, runAt time.
 }
 
 // queueDelay is the longest delay of a retry that is left to the queue. Longer ones are timers of the run.
-const queueDelay = time.Minute
+const queueDelay = 15 * time.Minute
 
 // settle ends what has drained, from a scope outwards: groups close, collect steps run, the run ends.
 func (t *transition) settle(p *place) {
@@ -373,7 +374,7 @@ func (t *transition) settle(p *place) {
 
 // settleRun ends the run if nothing is left to happen.
 func (t *transition) settleRun() {
-	if t.s.Open > 0 || t.s.Status != StatusRunning {
+	if t.s.Open > 0 || len(t.s.Launches) > 0 || t.s.Status != StatusRunning {
 		return
 	}
 	var causes []uint64

@@ -206,25 +206,8 @@ func (b *box) set(s *flow.State, v adapter.Version, def *flow.Definition) {
 func (b *box) offer(s *flow.State, v adapter.Version, def *flow.Definition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.busy && v > b.version {
+	if !b.busy && (v > b.version || v == b.version && b.state != nil) { // it may have more chunks loaded
 		b.state, b.version, b.def = s, v, def
-	}
-}
-
-// held returns the committed state that this process holds, and its version.
-func (b *box) held() (*flow.State, adapter.Version, *flow.Definition) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.state, b.version, b.def
-}
-
-// enrich gives the box a state of the version that it holds, with more of its chunks loaded.
-func (b *box) enrich(s *flow.State, v adapter.Version) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.busy && v == b.version && b.state != nil {
-		s.Trim()
-		b.state = s
 	}
 }
 

@@ -83,7 +83,7 @@ func (e *Engine) startChild(ctx context.Context, run string, c flow.ChildStart) 
 func (e *Engine) childInput(ctx context.Context, run string, c flow.ChildStart) (json.RawMessage, *flow.State, error) {
 	b := e.open(run)
 	defer e.release(b)
-	s, def, err := e.stateFor(ctx, b, c.Token.Scope)
+	s, def, err := e.freshFor(ctx, b, c.Token.Scope)
 	if err != nil || s == nil {
 		return nil, nil, err
 	}
@@ -163,10 +163,7 @@ func (e *Engine) checkParent(ctx context.Context, run string, s *flow.State) err
 	t := s.Parent.Token
 	b := e.open(t.Run)
 	defer e.release(b)
-	if err := e.refresh(ctx, b); err != nil {
-		return err
-	}
-	parent, _, err := e.stateFor(ctx, b, t.Scope)
+	parent, _, err := e.freshFor(ctx, b, t.Scope)
 	if err != nil {
 		return err
 	}

@@ -136,60 +136,39 @@ func (e *Engine) check(ctx context.Context, b *box, t flow.Token) (*flow.State, 
 	if s, def := b.current(); flow.MayRun(s, t) {
 		return s, def, nil
 	}
-	if err := e.refresh(ctx, b); err != nil {
-		return nil, nil, err
-	}
-	s, def, err := e.stateFor(ctx, b, t.Scope)
+	s, def, err := e.freshFor(ctx, b, t.Scope)
 	if err != nil || !flow.MayRun(s, t) {
 		return nil, nil, err
 	}
 	return s, def, nil
 }
 
-// refresh reads the state of a run and offers it to its box.
-func (e *Engine) refresh(ctx context.Context, b *box) error {
+// freshFor reads the state of a run, with what it takes to look at a scope, and offers it to the box. It returns nil if there
+// is no such run.
+func (e *Engine) freshFor(ctx context.Context, b *box, scope string) (*flow.State, *flow.Definition, error) {
 	docs, err := e.Store.Get(ctx, CollectionState, b.run)
 	if err != nil {
-		return fmt.Errorf("load run %s: %w", b.run, err)
+		return nil, nil, fmt.Errorf("load run %s: %w", b.run, err)
 	}
 	if len(docs) == 0 {
-		b.offer(nil, adapter.Absent, nil)
-		return nil
+		return nil, nil, nil
 	}
 	s, def, err := e.decode(ctx, docs[0])
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	b.offer(s, docs[0].Version, def)
-	return nil
-}
-
-// stateFor returns the state that the box holds, with what it takes to look at a scope; nil if there is no such run.
-func (e *Engine) stateFor(ctx context.Context, b *box, scope string) (*flow.State, *flow.Definition, error) {
-	s, v, def := b.held()
-	if s == nil {
-		if err := e.refresh(ctx, b); err != nil {
-			return nil, nil, err
-		}
-		if s, v, def = b.held(); s == nil {
-			return nil, nil, nil
-		}
-	}
-	if needs := def.MissingAt(s, scope); len(needs.Chunks) == 0 {
-		return s, def, nil
-	}
-	own := s.Clone() // others look at what the box holds
 	for {
-		needs := def.MissingAt(own, scope)
+		needs := def.MissingAt(s, scope)
 		if len(needs.Chunks) == 0 {
 			break
 		}
-		if err := e.loadChunks(ctx, b.run, own, needs.Chunks); err != nil {
+		if err := e.loadChunks(ctx, b.run, s, needs.Chunks); err != nil {
 			return nil, nil, err
 		}
 	}
-	b.enrich(own, v)
-	return own, def, nil
+	s.Trim()
+	b.offer(s, docs[0].Version, def)
+	return s, def, nil
 }
 
 // stepRun is one attempt of a step in this process.
