@@ -100,14 +100,14 @@ func awaitScenario() Scenario {
 	return Scenario{Name: "awaits", Start: startedFlow("awaits", 7), Flows: func() []any {
 		f := flow.New[int, int]("awaits")
 		begin := flow.Start(f, "begin", emitting(said), flow.Emits(said), flow.AwaitAfter(flow.ForTime(time.Second)))
-		slow := flow.On(f, "slow", begin.Completed(), pass[int], flow.Delay(20*time.Minute))
+		slow := flow.On(f, "slow", begin.Completed(), pass[int], flow.Delay(20*time.Second))
 		asks := flow.On(f, "asks", slow.Completed(), func(ctx context.Context, n int) (int, error) {
 			v, ok, err := flow.Awaited[int](ctx)
 			if !ok {
 				err = errors.Join(err, errors.New("nothing was awaited"))
 			}
 			return n + v, err
-		}, flow.AwaitBefore(flow.OrContinue(flow.ForEvent(never).Matching("id", "input"), time.Minute, 35)), flow.Attempts(3, flow.Fixed(time.Millisecond)))
+		}, flow.AwaitBefore(flow.OrContinue(flow.ForEvent(never).Matching("id", "input"), 10*time.Second, 35)), flow.Attempts(3, flow.Fixed(time.Millisecond)))
 		heard := flow.On(f, "heard", begin.Completed(), pass[int], flow.AwaitBefore(flow.ForEvent(said)))
 		gives := flow.On(f, "gives-up", begin.Completed(), pass[int], flow.AwaitBefore(flow.ForEvent(never).OrRetry(time.Second)),
 			flow.Attempts(2, flow.Backoff{}))
