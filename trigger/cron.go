@@ -12,7 +12,7 @@ import (
 
 // cronParser reads five fields, or six with seconds. Where day of month and day of week are both given, either will do, as in
 // every cron since the seventies.
-var cronParser = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow |
+var cronParser = cron.MustNewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow |
 	cron.Descriptor | cron.Extended | cron.DowOrDom).WithMaxSearchYears(12) // 12: from one 29 February over a year like 2100 to the next
 
 // maxCron bounds a cron expression, in bytes.

@@ -130,8 +130,7 @@ func (d Definition) ScheduleHash() string {
 	return hashOf(struct {
 		Type   string
 		Config Config
-		Paused bool
-	}{d.Type, c, d.Paused})
+	}{d.Type, c})
 }
 
 // written returns what a person writes of the document.

@@ -93,7 +93,7 @@ func TestManyTicksComeInBatches(t *testing.T) {
 func TestDueAgreesWithEveryTickSpelledOut(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
-	r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(seed, 2))
 	configs := []Config{
 		{Cron: "*/7 * * * *"}, {Cron: "0 3 * * *", Zone: "Australia/Lord_Howe"}, {Cron: "15 1-3 * * *", Zone: "Europe/Oslo"},
 		{Interval: flow.Duration(11 * time.Minute)}, {Interval: flow.Duration(90 * time.Second), From: "2030-01-01T00:00:00Z"},

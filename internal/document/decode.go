@@ -11,8 +11,8 @@ import (
 )
 
 // Decode writes a document into v, a pointer to a struct with json tags. Every mistake is in the error, an [Errors]; v is then
-// partly written. A null counts as absent. A [json.RawMessage] takes any value. Types that implement [json.Unmarshaler] decode their scalars themselves; their
-// mappings are decoded field by field.
+// partly written. A null counts as absent. A [json.RawMessage] takes any value. Types that implement [json.Unmarshaler] decode
+// their scalars themselves; their mappings are decoded field by field.
 func Decode(n *Node, file string, v any) error {
 	d := &decoder{file: file}
 	d.decode(n, reflect.ValueOf(v).Elem(), "the document")
