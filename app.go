@@ -19,6 +19,7 @@ import (
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
 	"github.com/nvent-go/nvent/internal/engine"
+	"github.com/nvent-go/nvent/trigger"
 )
 
 // App is nvent in a program: adapters, flows and jobs, and the workers that run them. Make one with [New], give it what it
@@ -35,12 +36,15 @@ type App struct {
 	bus    *Bus
 	news   busNews
 
+	triggers *Triggers
+
 	mu       sync.Mutex
 	phase    phase
 	flows    map[string]*flow.Definition
 	built    map[goFlow]*flow.Definition // what the flows built in Go were when they were added
 	wirings  []flow.Wiring               // documents, compiled at Start
 	queues   map[string]bool             // that this app has handlers for
+	declared []Trigger                   // saved at Start
 	closed   chan struct{}               // closed when Close has ended
 	closeErr error
 
@@ -88,6 +92,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(fmt.Errorf("start engine: %w", err), a.closeAdapters())
 	}
 	a.portable(drivers)
+	if err := a.newTriggers(ctx, drivers, instance); err != nil {
+		a.engine.Close()
+		return nil, errors.Join(err, a.closeAdapters())
+	}
 	a.sayOnce(drivers)
 	return a, nil
 }
@@ -111,8 +119,8 @@ type goFlow interface {
 }
 
 // Add gives the App what it runs, before it is started: flows built in Go (*flow.Flow), flows that are documents
-// (flow.Wiring), handlers of steps by name (flow.Handler), and handlers of jobs (Handler). It reports all mistakes at once;
-// what is right has been added then.
+// (flow.Wiring), handlers of steps by name (flow.Handler), handlers of jobs (Handler), and triggers (Trigger, or
+// TriggerDefinition). It reports all mistakes at once; what is right has been added then.
 func (a *App) Add(defs ...any) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -137,13 +145,18 @@ func (a *App) add(def any) error {
 		return nil
 	case flow.Handler:
 		return a.engine.HandleStep(def)
+	case Trigger:
+		return a.addTrigger(def)
+	case trigger.Definition:
+		return a.addTrigger(Trigger{def: def})
 	case Handler:
 		a.queues[def.queueName()] = true
 		return def.register(a.engine)
 	case nil:
 		return fmt.Errorf("%w: it is nil", adapter.ErrInvalid)
 	}
-	return fmt.Errorf("%w: a %T is not something that an App runs: pass a *flow.Flow, a flow.Wiring, a flow.Handler, or the Handle of a job",
+	return fmt.Errorf("%w: a %T is not something that an App runs: pass a *flow.Flow, a flow.Wiring, a flow.Handler, "+
+		"the Handle of a job, or a trigger",
 		adapter.ErrInvalid, def)
 }
 
@@ -173,8 +186,8 @@ func (a *App) addDefinition(d *flow.Definition) error {
 	return nil
 }
 
-// Start checks that every step has its handler, saves the flows, and lets the workers run. It returns when they can take
-// jobs; ctx bounds that only. Queues with worker.autorun off are left alone.
+// Start checks that every step has its handler, saves the flows and triggers, and lets the workers run and the triggers fire.
+// It returns when the workers can take jobs; ctx bounds that only. Queues with worker.autorun off are left alone.
 func (a *App) Start(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -189,10 +202,14 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.declareTriggers(ctx); err != nil {
+		return err
+	}
 	a.phase = phaseStarted
 	a.news.start()
 	a.engine.Start()
 	a.startWorkers(ctx)
+	a.triggers.service.Start()
 	return nil
 }
 

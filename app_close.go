@@ -30,6 +30,7 @@ func (a *App) Close(ctx context.Context) error {
 	defer close(a.closed)
 
 	var err error
+	a.triggers.service.Close(ctx)
 	if started {
 		err = a.stopWorkers(ctx)
 	}

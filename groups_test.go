@@ -14,27 +14,27 @@ import (
 	"github.com/nvent-go/nvent/flow"
 )
 
-// bubble runs a test in a synctest bubble with a started App that has defs.
-func bubble(t *testing.T, test func(t *testing.T, app *nvent.App), defs ...any) {
+// startedApp returns a started App that has defs, and is closed at the end of the test: of its bubble.
+func startedApp(t *testing.T, defs ...any) *nvent.App {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		app, err := nvent.New(t.Context(), nvent.Config{})
-		if err == nil {
-			err = app.Add(defs...)
-		}
-		if err == nil {
-			err = app.Start(t.Context())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, app)
+	app, err := nvent.New(t.Context(), nvent.Config{})
+	if err == nil {
+		err = app.Add(defs...)
+	}
+	if err == nil {
+		err = app.Start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := app.Close(ctx); err != nil {
 			t.Error(err)
 		}
 	})
+	return app
 }
 
 var (
@@ -93,7 +93,8 @@ func TestDynamicFanOutCollectsItemsInOrder(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			f := pricing(nil)
-			bubble(t, func(t *testing.T, app *nvent.App) {
+			synctest.Test(t, func(t *testing.T) {
+				app := startedApp(t, f)
 				run, err := nvent.Start(t.Context(), app, f, n)
 				if err != nil {
 					t.Fatal(err)
@@ -102,7 +103,7 @@ func TestDynamicFanOutCollectsItemsInOrder(t *testing.T) {
 				if want := fmt.Sprintf("%d of %d []", 10*n*(n-1)/2, n); err != nil || got != want {
 					t.Errorf("got %q, %v; want %q", got, err, want)
 				}
-			}, f)
+			})
 		})
 	}
 }
@@ -118,7 +119,8 @@ func TestGroupPolicy(t *testing.T) {
 	t.Run("fail", func(t *testing.T) {
 		t.Parallel()
 		f := pricing(fail)
-		bubble(t, func(t *testing.T, app *nvent.App) {
+		synctest.Test(t, func(t *testing.T) {
+			app := startedApp(t, f)
 			run, err := nvent.Start(t.Context(), app, f, 4)
 			if err != nil {
 				t.Fatal(err)
@@ -127,12 +129,13 @@ func TestGroupPolicy(t *testing.T) {
 			if _, err := run.Wait(t.Context()); !errors.As(err, &failed) || failed.Summary.Error.Step != "price" {
 				t.Errorf("got %v", err)
 			}
-		}, f)
+		})
 	})
 	t.Run("partial", func(t *testing.T) {
 		t.Parallel()
 		f := pricing(fail, flow.Partial())
-		bubble(t, func(t *testing.T, app *nvent.App) {
+		synctest.Test(t, func(t *testing.T) {
+			app := startedApp(t, f)
 			run, err := nvent.Start(t.Context(), app, f, 4)
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +144,7 @@ func TestGroupPolicy(t *testing.T) {
 			if want := `20 of 4 [1: step "price" failed: odd; 3: step "price" failed: odd]`; err != nil || got != want {
 				t.Errorf("got %q, %v; want %q", got, err, want)
 			}
-		}, f)
+		})
 	})
 }
 
@@ -176,7 +179,8 @@ func TestNestedGroups(t *testing.T) {
 		}
 		return all, nil
 	}))
-	bubble(t, func(t *testing.T, app *nvent.App) {
+	synctest.Test(t, func(t *testing.T) {
+		app := startedApp(t, f)
 		run, err := nvent.Start(t.Context(), app, f, 3)
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +189,7 @@ func TestNestedGroups(t *testing.T) {
 		if want := []string{"0:", "1:aa", "2:aabb"}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
-	}, f)
+	})
 }
 
 func TestChildFlow(t *testing.T) {
@@ -202,7 +206,8 @@ func TestChildFlow(t *testing.T) {
 	same := flow.Call(f, "same", first.Completed(), child, nil)
 	mapped := flow.Call(f, "mapped", same.Completed(), child, func(_ context.Context, n int) (int, error) { return n + 1, nil })
 	flow.Returns(f, flow.On(f, "last", mapped.Completed(), func(_ context.Context, n int) (string, error) { return fmt.Sprint(n), nil }))
-	bubble(t, func(t *testing.T, app *nvent.App) {
+	synctest.Test(t, func(t *testing.T) {
+		app := startedApp(t, child, f)
 		run, err := nvent.Start(t.Context(), app, f, 5)
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +222,7 @@ func TestChildFlow(t *testing.T) {
 		if _, err := run.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), `child run of flow "double" failed: twice: negative`) {
 			t.Errorf("got %v", err)
 		}
-	}, child, f)
+	})
 }
 
 func TestAwaits(t *testing.T) {
@@ -236,7 +241,8 @@ func TestAwaits(t *testing.T) {
 		p, ok, err := flow.Awaited[map[string]string](ctx)
 		return fmt.Sprint(s, " ", p["amount"], " ", ok), err
 	}, flow.AwaitBefore(flow.ForEvent(paid).Matching("order", "input.id").OrFail(24*time.Hour))))
-	bubble(t, func(t *testing.T, app *nvent.App) {
+	synctest.Test(t, func(t *testing.T) {
+		app := startedApp(t, f)
 		started := time.Now()
 		run, err := nvent.Start(t.Context(), app, f, map[string]string{"id": "42"})
 		if err != nil {
@@ -286,5 +292,5 @@ func TestAwaits(t *testing.T) {
 		if _, err := run.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), `await before: no event "paid" came in 24h0m0s`) {
 			t.Errorf("got %v", err)
 		}
-	}, f)
+	})
 }

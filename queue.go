@@ -75,7 +75,7 @@ type JobInput struct {
 // ScheduleOptions says when a scheduled job runs.
 type ScheduleOptions struct {
 	Delay time.Duration
-	Cron  string // not yet: see [Queue.Schedule]
+	Cron  string // refused: see [Queue.Schedule]
 }
 
 // Enqueue adds a job and returns its ID, a UUID. With a Key the ID is that of [JobID]; when a job of this key is known, it is
@@ -113,11 +113,11 @@ func (q *Queue) EnqueueAll(ctx context.Context, queue string, jobs ...JobInput) 
 }
 
 // Schedule is [Queue.Enqueue] with a delay of its own. A cron expression is refused with ErrUnsupported: what recurs is a
-// schedule of the App, which fires once however many instances run, and not a property of one job.
+// trigger of the App, which fires once however many instances run, and not a property of one job.
 func (q *Queue) Schedule(ctx context.Context, queue string, job JobInput, o ScheduleOptions) (string, error) {
 	if o.Cron != "" {
 		return "", wrap(q.name, "schedule", hinted(fmt.Errorf("cron %q: %w", o.Cron, ErrUnsupported),
-			"recurring jobs come with the schedules of the App; until then enqueue from a ticker, with a Key per tick"))
+			"add a trigger to the App: nvent.Enqueues(name, nvent.Cron(expression, zone), job, ...), or a document with type schedule"))
 	}
 	if o.Delay != 0 {
 		if job.Delay != 0 {

@@ -151,7 +151,7 @@ func TestScheduleDelays(t *testing.T) {
 		t.Errorf("job is %s until %v, %v", j.State, j.RunAt, err)
 	}
 	_, err = p.Schedule(t.Context(), "q", JobInput{Name: "a"}, ScheduleOptions{Cron: "* * * * *"})
-	checkProblem(t, "cron", err, ErrUnsupported, "schedules of the App")
+	checkProblem(t, "cron", err, ErrUnsupported, "add a trigger to the App")
 	_, err = p.Schedule(t.Context(), "q", JobInput{Name: "a", Delay: 1}, ScheduleOptions{Delay: 1})
 	checkProblem(t, "two delays", err, ErrInvalid, "set one")
 }

@@ -116,7 +116,7 @@ func (s *Store) ensureDeclared(ctx context.Context, collection string) error {
 func checkOwnCollection(name string) error {
 	if isReserved(name) {
 		return hinted(fmt.Errorf("%w: only the engine writes collection %q", ErrInvalid, name),
-			"choose another name; names beginning with \"flow-\", and flows and triggers, are reserved")
+			"choose another name; names beginning with \"flow-\", and flows and triggers, are reserved (App.Triggers saves triggers)")
 	}
 	return checkName("collection", name)
 }

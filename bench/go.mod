@@ -8,6 +8,8 @@ require (
 	github.com/nvent-go/nvent v0.0.0
 )
 
+require github.com/netresearch/go-cron v0.9.1 // indirect
+
 require (
 	github.com/benbjohnson/clock v1.3.0 // indirect
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect

@@ -4,6 +4,8 @@ go 1.26
 
 require github.com/nvent-go/nvent v0.0.0
 
+require github.com/netresearch/go-cron v0.9.1 // indirect
+
 require (
 	github.com/expr-lang/expr v1.17.8 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect

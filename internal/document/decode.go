@@ -11,8 +11,8 @@ import (
 )
 
 // Decode writes a document into v, a pointer to a struct with json tags. Every mistake is in the error, an [Errors]; v is then
-// partly written. A null counts as absent. Types that implement [json.Unmarshaler] decode their scalars themselves; their
-// mappings are decoded field by field.
+// partly written. A null counts as absent. A [json.RawMessage] takes any value. Types that implement [json.Unmarshaler] decode
+// their scalars themselves; their mappings are decoded field by field.
 func Decode(n *Node, file string, v any) error {
 	d := &decoder{file: file}
 	d.decode(n, reflect.ValueOf(v).Elem(), "the document")
@@ -41,6 +41,14 @@ func (d *decoder) decode(n *Node, v reflect.Value, where string) {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
 		d.decode(n, v.Elem(), where)
+		return
+	}
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		raw, err := json.Marshal(n.any())
+		if err != nil {
+			d.report(n.at, "%s: %s", where, err)
+		}
+		v.SetBytes(raw)
 		return
 	}
 	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok && n.kind != mapping && n.kind != list {

@@ -23,13 +23,16 @@ var layers = []struct {
 	{"adapter/adaptertest", []string{"adapter"}},
 	{"adapter/memory", []string{"adapter", "adapter/memory/internal/..."}},
 	{"adapter/file", []string{"adapter", "adapter/file/internal/..."}},
-	{"flow", []string{"adapter", "internal/attempt", "internal/document", "github.com/expr-lang/expr/..."}},
+	{"flow", []string{"adapter", "internal/attempt", "internal/calendar", "internal/document", "github.com/expr-lang/expr/..."}},
+	{"trigger", []string{"adapter", "flow", "internal/calendar", "internal/document"}},
+	{"internal/calendar", []string{"github.com/netresearch/go-cron"}},
 	{"internal/attempt", nil},
 	{"internal/document", []string{"adapter", "github.com/goccy/go-yaml/..."}},
 	{"internal/leakcheck", nil},
 	{"internal/engine", []string{"flow", "adapter", "internal/...", "github.com/google/uuid"}},
+	{"internal/firing", []string{"trigger", "adapter", "github.com/google/uuid"}},
 	{"internal/...", []string{"flow", "adapter", "internal/..."}},
-	{"", []string{"flow", "adapter", "adapter/memory", "adapter/file", "internal/...",
+	{"", []string{"flow", "trigger", "adapter", "adapter/memory", "adapter/file", "internal/...",
 		"github.com/expr-lang/expr/...", "github.com/goccy/go-yaml/...", "github.com/google/uuid"}},
 	{"httpapi", []string{"", "flow", "adapter", "internal/..."}},
 	{"nventtest", []string{"", "flow", "adapter", "adapter/memory"}},
@@ -41,7 +44,7 @@ var layers = []struct {
 var forTests = []string{"adapter/adaptertest", "enginetest", "nventtest", "internal/leakcheck"}
 
 // thirdParty are the modules that the core may require.
-var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid"}
+var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid", "github.com/netresearch/go-cron"}
 
 type goPackage struct {
 	ImportPath string
