@@ -10,6 +10,7 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/decode"
 	"github.com/nvent-go/nvent/internal/engine"
 )
 
@@ -165,7 +166,7 @@ func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	if len(end.Result) == 0 {
 		return out, nil
 	}
-	if err := json.Unmarshal(end.Result, &out); err != nil {
+	if err := decode.JSON(end.Result, &out); err != nil {
 		return out, fmt.Errorf("decode result of run %s: %w", r.id, err)
 	}
 	return out, nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/nvent-go/nvent/internal/decode"
 )
 
 // Handler is the code of a step under a name, by which documents refer to it. Make one with [Func] and its relatives; a flow
@@ -190,7 +192,7 @@ func (h Handler) decodeKnown(in Inputs) (Inputs, error) {
 // decodeInput decodes a payload. What does not decode now never will, so its error is permanent.
 func decodeInput[T any](in InputSlot) (T, error) {
 	var v T
-	err := json.Unmarshal(in.Payload, &v)
+	err := decode.JSON(in.Payload, &v)
 	if err == nil {
 		return v, nil
 	}
