@@ -76,8 +76,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{Options: o, alarmed: map[string]time.Time{}}
 	e.ctx, e.stop = context.WithCancelCause(context.Background())
 	e.narrow = o.Queue.Info().Scope < o.Store.Info().Scope
-	e.defs.init(o.Store)
-	e.handlers.init()
+	e.defs.store = o.Store
 	for i := range e.shards {
 		e.shards[i].boxes = map[string]*box{}
 	}

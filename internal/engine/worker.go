@@ -46,13 +46,14 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 		e.deliverStep(ctx, abort, d, head, input)
 		return
 	}
-	h, ok := e.handlers.job(d.Queue, d.Name)
+	h, ok := e.handlers.jobs.get(jobName{d.Queue, d.Name})
 	if !ok {
 		e.alarm("job/"+d.Queue+"/"+d.Name, "no handler here for a job; handing it back", "queue", d.Queue, "job", d.Name, "id", d.ID)
 		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
 		return
 	}
 	own := newHandlerContext(ctx, abort)
+	own.job = heldJob{d, e.Queue}
 	defer own.end(nil)
 	s := h(own, d)
 	if s.Verdict == adapter.Retry || s.Verdict == adapter.Fail {
@@ -63,7 +64,7 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 			return // it is not ours any more; only a success would still count
 		}
 	}
-	e.settle(receiptOf(d), s)
+	e.settleIn(&own.room, receiptOf(d), s)
 }
 
 // receipt is what it takes to settle a delivery. The delivery itself belongs to its adapter, and may be used again once the
@@ -74,8 +75,14 @@ func receiptOf(d *adapter.Delivery) receipt { return receipt{d.Queue, d.ID, d.Re
 
 // settle ends a delivery. A lease that is lost is nobody's fault: whoever has the job settles it.
 func (e *Engine) settle(r receipt, s adapter.Settlement) {
+	e.settleIn(new([1]adapter.Settlement), r, s)
+}
+
+// settleIn is settle with room for the settlement, which belongs to the adapter from then on.
+func (e *Engine) settleIn(room *[1]adapter.Settlement, r receipt, s adapter.Settlement) {
 	s.Queue, s.ID, s.Receipt = r.queue, r.id, r.receipt
-	err := e.Queue.Settle(e.ctx, s)[0] // e.ctx ends after the workers
+	room[0] = s
+	err := e.Queue.Settle(e.ctx, room[:]...)[0] // e.ctx ends after the workers
 	if err != nil && !errors.Is(err, adapter.ErrLeaseLost) {
 		e.alarm("settle/"+r.queue, "job is not settled; it will be delivered again", "queue", r.queue, "id", r.id,
 			"verdict", s.Verdict, "error", err)
@@ -107,7 +114,7 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		return
 	}
 	step := def.Step(t.Step)
-	h, ok := e.handlers.step(step.Handler)
+	h, ok := e.handlers.steps.get(step.Handler)
 	if !ok {
 		e.handBack(d, t, fmt.Errorf("no handler %q is registered here", step.Handler))
 		return
