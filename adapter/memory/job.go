@@ -43,6 +43,7 @@ type annotation struct {
 type delivery struct {
 	d        adapter.Delivery
 	ctx      *jobContext
+	number   uint64 // of its ticket
 	job      *job
 	consumer *consumer
 	live     bool // the lease holds; guarded by the mutex of the queue

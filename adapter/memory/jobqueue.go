@@ -4,8 +4,8 @@ import (
 	"container/heap"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -29,9 +29,10 @@ type jobQueue struct {
 	delayed   int
 	shortKept bool // some finished job is kept for another time than the ones before it
 	seq       uint64
-	receipt   uint64
+	handed    [256]*delivery // some that are live, by number: most settlements find theirs without a look at jobs
 	paused    bool
 
+	tickets   atomic.Uint64
 	consumers []*consumer
 	turn      int  // of the consumers: who is asked first
 	calling   bool // a worker has been called and has not come yet
@@ -53,6 +54,19 @@ func (b *Backend) queue(name string, create bool) *jobQueue {
 		b.queues[name] = q
 	}
 	return q
+}
+
+// lock locks the queue, as all that happens for every job does. It spins longer than a mutex would: workers and callers of
+// Enqueue meet here all the time, and soon leave again. A mutex never spins on a processor that has other goroutines to run,
+// and a worker that waits makes room for the next one to come and wait.
+func (q *jobQueue) lock() {
+	const attempts = 1000 // some microseconds
+	for range attempts {
+		if q.mu.TryLock() {
+			return
+		}
+	}
+	q.mu.Lock()
 }
 
 // add puts a new job where it belongs.
@@ -102,6 +116,9 @@ func (q *jobQueue) leave(j *job) {
 		heap.Remove(&q.timed, j.index)
 	case adapter.JobActive:
 		j.last.live = false
+		if at := q.place(j.last.number); *at == j.last {
+			*at = nil
+		}
 		q.active.remove(j)
 		if j.index >= 0 {
 			heap.Remove(&q.timed, j.index)
@@ -120,8 +137,11 @@ func (q *jobQueue) forget(j *job) {
 	j.free()
 }
 
-// take hands the next job to a consumer, under a context that has not been used, or returns nil.
-func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
+// place returns where a delivery may be found by its number.
+func (q *jobQueue) place(number uint64) **delivery { return &q.handed[number%uint64(len(q.handed))] }
+
+// take hands the next job to a consumer, under a ticket that has not been used, or returns nil.
+func (q *jobQueue) take(c *consumer, t *ticket) *delivery {
 	if q.paused {
 		return nil
 	}
@@ -129,8 +149,10 @@ func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
 	if j == nil {
 		return nil
 	}
-	now := q.b.now()
-	d := j.last
+	d, now := j.last, t.at
+	if created := d.d.CreatedAt; now.Before(created) {
+		now = created // the ticket is older than the job
+	}
 	if d.used {
 		d = &delivery{d: adapter.Delivery{Job: adapter.Job{NewJob: *j.spec(), CreatedAt: d.d.CreatedAt}}}
 		j.last = d
@@ -138,12 +160,12 @@ func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
 	j.state = adapter.JobActive
 	j.delivered++
 	q.active.push(j)
-	q.receipt++
 	d.job, d.consumer, d.live, d.used = j, c, true, true
-	d.ctx = ctx
+	d.ctx, d.number = t.ctx, t.number
+	*q.place(t.number) = d
 	d.d.State, d.d.Attempt, d.d.Delivery, d.d.Error = adapter.JobActive, j.attempt, j.delivered, j.err
 	d.d.StartedAt = now
-	d.d.Receipt = strconv.FormatUint(q.receipt, 36)
+	d.d.Receipt = t.receipt
 	if j.annotation != nil {
 		d.d.Progress = j.annotation.progress
 	}
