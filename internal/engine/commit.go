@@ -97,7 +97,7 @@ func (e *Engine) write(ctx context.Context, c *change) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	call, cancel := context.WithTimeout(ctx, commitTimeout)
+	call, cancel := within(ctx, commitTimeout)
 	done, err := e.Store.Commit(call, batch)
 	cancel()
 	if err == nil {
@@ -153,7 +153,7 @@ func (e *Engine) resolve(ctx context.Context, c *change, cause error) (bool, err
 
 // load reads the state of a run into its box. A run that does not exist leaves it empty.
 func (e *Engine) load(ctx context.Context, b *box) error {
-	call, cancel := context.WithTimeout(ctx, commitTimeout)
+	call, cancel := within(ctx, commitTimeout)
 	defer cancel()
 	docs, err := e.Store.Get(call, CollectionState, b.run)
 	if err != nil {
