@@ -305,7 +305,7 @@ func (e *Engine) follow(c *change) {
 		e.removeJobs(b, c.out.Remove)
 	}
 	if len(c.out.Records) > 0 {
-		e.hub.notify(b.run)
+		e.hub.wrote(b.run, c.work, c.out.Records)
 		e.hints.send(b.run, c.work.Seq)
 	}
 }

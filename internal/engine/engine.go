@@ -97,6 +97,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 func (e *Engine) Start() {
 	e.loop(e.hints.run)
 	e.loop(e.behind.run)
+	e.loop(e.behind.record)
 	e.loop(e.reconcileLoop)
 	e.loop(e.heldLoop)
 	e.loop(e.purgeLoop)
@@ -129,7 +130,10 @@ func (e *Engine) syncClock(ctx context.Context) error {
 }
 
 // now returns the store's time, as well as we know it.
-func (e *Engine) now() time.Time { return e.Clock.Now().Add(time.Duration(e.offset.Load())) }
+func (e *Engine) now() time.Time { return e.storeTime(e.Clock.Now()) }
+
+// storeTime converts a time of our clock to the store's.
+func (e *Engine) storeTime(host time.Time) time.Time { return host.Add(time.Duration(e.offset.Load())) }
 
 // sawStoreTime corrects our idea of the store's clock by the time of a commit that has just returned.
 func (e *Engine) sawStoreTime(at time.Time) {

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,28 +21,33 @@ var errFenced = fmt.Errorf("run was cancelled, restarted or ended: %w", adapter.
 // heldRuns knows the handlers that run here, so that they can be told when their token does not count any more.
 type heldRuns struct {
 	mu    sync.Mutex
-	byRun map[string]map[flow.Token]context.CancelCauseFunc
+	byRun map[string]*stepRun // linked
 }
 
-func (h *heldRuns) init() { h.byRun = map[string]map[flow.Token]context.CancelCauseFunc{} }
+func (h *heldRuns) init() { h.byRun = map[string]*stepRun{} }
 
-// hold registers a running handler and returns what unregisters it.
-func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
+// hold registers a running handler.
+func (h *heldRuns) hold(w *stepRun) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := h.byRun[t.Run]
-	if m == nil {
-		m = make(map[flow.Token]context.CancelCauseFunc, 1)
-		h.byRun[t.Run] = m
+	w.nextHeld = h.byRun[w.token.Run]
+	h.byRun[w.token.Run] = w
+}
+
+// release unregisters it.
+func (h *heldRuns) release(w *stepRun) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := h.byRun[w.token.Run]
+	at := &first
+	for *at != w {
+		at = &(*at).nextHeld
 	}
-	m[t] = cancel
-	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(m, t)
-		if len(m) == 0 {
-			delete(h.byRun, t.Run)
-		}
+	*at = w.nextHeld
+	if first == nil {
+		delete(h.byRun, w.token.Run)
+	} else {
+		h.byRun[w.token.Run] = first
 	}
 }
 
@@ -48,9 +55,9 @@ func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
 func (h *heldRuns) fence(run string, s *flow.State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for t, cancel := range h.byRun[run] {
-		if !flow.MayRun(s, t) {
-			cancel(errFenced)
+	for w := h.byRun[run]; w != nil; w = w.nextHeld {
+		if !flow.MayRun(s, w.token) {
+			w.own.end(errFenced)
 		}
 	}
 }
@@ -59,27 +66,32 @@ func (h *heldRuns) fence(run string, s *flow.State) {
 func (h *heldRuns) cancelToken(t flow.Token) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if cancel := h.byRun[t.Run][t]; cancel != nil {
-		cancel(errFenced)
+	if w := h.find(t); w != nil {
+		w.own.end(errFenced)
 	}
+}
+
+// find returns the handler that runs here for a token, or nil. h.mu is held.
+func (h *heldRuns) find(t flow.Token) *stepRun {
+	w := h.byRun[t.Run]
+	for w != nil && w.token != t {
+		w = w.nextHeld
+	}
+	return w
 }
 
 // runs lists the runs that have handlers here.
 func (h *heldRuns) runs() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]string, 0, len(h.byRun))
-	for run := range h.byRun {
-		list = append(list, run)
-	}
-	return list
+	return slices.Collect(maps.Keys(h.byRun))
 }
 
 // holds reports whether a handler runs here for this token.
 func (h *heldRuns) holds(t flow.Token) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.byRun[t.Run][t] != nil
+	return h.find(t) != nil
 }
 
 // heldLoop reads the states of held runs now and then and fences their handlers.

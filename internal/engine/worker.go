@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -15,9 +13,6 @@ import (
 
 // missingHandlerDelay is how long a job rests that this instance has no handler for, so that another one can take it.
 const missingHandlerDelay = 5 * time.Second
-
-// abandonAfter is how long a handler may go on after its timeout before its attempt is recorded as failed without it.
-const abandonAfter = 5 * time.Second
 
 // errShutdown is the cause of a handler's context when the time for a graceful shutdown is over.
 var errShutdown = fmt.Errorf("instance shuts down: %w", adapter.ErrClosed)
@@ -125,9 +120,10 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		e.handBack(d, t, err)
 		return
 	}
-	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def,
-		start: &flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.now().UnixMilli()}}
-	w.run(ctx, abort, h, in)
+	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def, began: e.Clock.Now()}
+	w.start = flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.storeTime(w.began).UnixMilli()}
+	w.own.parent, w.own.abort = ctx, abort
+	w.run(h, in)
 }
 
 // handBack returns a job that this instance cannot run, without an attempt, and raises an alarm.
@@ -158,135 +154,4 @@ func (e *Engine) check(ctx context.Context, b *box, t flow.Token) (*flow.State, 
 		return nil, nil, nil
 	}
 	return s, def, nil
-}
-
-// stepRun is one attempt of a step in this process.
-type stepRun struct {
-	e        *Engine
-	b        *box
-	receipt  receipt
-	def      *flow.Definition
-	step     *flow.Step
-	token    flow.Token
-	it       flow.Iteration
-	attempt  *flow.Attempt
-	start    *flow.StartInfo
-	recorded bool  // by the write-behind: that it started
-	claimed  claim // who records the outcome: the handler's return, or the watchdog of its timeout
-}
-
-func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs) {
-	e := w.e
-	timeout := w.step.Timeout
-	if timeout == 0 {
-		timeout = e.StepTimeout
-	}
-	w.attempt = &flow.Attempt{
-		AttemptInfo: flow.AttemptInfo{
-			RunID: w.token.Run, Flow: w.def.Name(), Step: w.step.Name, Epoch: w.token.Epoch,
-			Iteration: w.it.N, Attempt: w.it.Attempt, Attempts: w.step.Attempts, Key: w.token.IdempotencyKey(),
-		},
-		MayEmit: w.step.MayEmit, Declared: w.step.Emits, MaxPayload: e.MaxPayload,
-		LogHandler: e.Logger.Handler(),
-		ReadState: func(ctx context.Context, key string) (json.RawMessage, error) {
-			return e.readData(ctx, w.token.Run, key)
-		},
-	}
-	own := newHandlerContext(ctx, abort)
-	defer own.end(nil)
-	release := e.held.hold(w.token, own.end)
-	defer release()
-	if timeout > 0 {
-		timer := e.Clock.AfterFunc(timeout, func() {
-			own.end(fmt.Errorf("%w: step %q ran longer than %v", adapter.ErrTimeout, w.step.Name, timeout))
-		})
-		defer timer.Stop()
-		watchdog := e.Clock.AfterFunc(timeout+abandonAfter, func() { w.abandon(timeout) })
-		defer watchdog.Stop()
-	}
-	e.behind.watch(w)
-	result, err := call(w.attempt.With(own), h, in)
-	if !w.claimed.take() {
-		return // abandoned
-	}
-	w.finish(own, result, err)
-}
-
-// call runs a handler and turns its panic into an error.
-func call(ctx context.Context, h flow.Handler, in flow.Inputs) (result json.RawMessage, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return h.Call(ctx, in)
-}
-
-// finish records the outcome of a handler that returned.
-func (w *stepRun) finish(ctx context.Context, result json.RawMessage, err error) {
-	e := w.e
-	got := w.attempt.End()
-	o := flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start}
-	if err == nil {
-		o.Result, o.Emissions, o.Ops = result, got.Emissions, got.Ops
-	} else {
-		cause := context.Cause(ctx)
-		switch {
-		case errors.Is(cause, adapter.ErrClosed):
-			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release})
-			return
-		case errors.Is(cause, adapter.ErrLeaseLost):
-			return // a lost lease may still record a success, never a failure
-		case errors.Is(cause, adapter.ErrCanceled):
-			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Discard})
-			return
-		case errors.Is(cause, adapter.ErrTimeout) && !errors.Is(err, adapter.ErrTimeout):
-			err = fmt.Errorf("%w (%w)", err, cause)
-		}
-		o.Err = attemptError(err)
-		o.Random = rand.Float64()
-	}
-	w.record(o)
-}
-
-func attemptError(err error) *flow.AttemptError {
-	a := &flow.AttemptError{Message: err.Error(), Final: flow.IsPermanent(err)}
-	if d, ok := flow.RetryDelay(err); ok {
-		a.After = &d
-	}
-	return a
-}
-
-// record commits an outcome and settles the delivery: never before the commit is known to be applied or stale.
-func (w *stepRun) record(o flow.Outcome) {
-	e := w.e
-	verdict, err := e.submitTo(e.ctx, w.b, o)
-	if err != nil {
-		// The store cannot tell, or refuses. The job is delivered again, and then the state says what is true.
-		e.alarm("outcome/"+w.step.Name, "outcome is not recorded; handing the job back", "run", w.token.Run, "step", w.step.Name,
-			"error", err)
-		e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
-		return
-	}
-	s := adapter.Settlement{Verdict: flow.SettleAs(verdict, o.Err != nil)}
-	switch s.Verdict {
-	case adapter.Complete:
-		s.Result = o.Result
-	case adapter.Fail:
-		s.Err = o.Err.Message
-	}
-	e.settle(w.receipt, s)
-}
-
-// abandon fails the attempt of a handler that does not return although its context has ended. What it does later has no
-// effect.
-func (w *stepRun) abandon(timeout time.Duration) {
-	if !w.claimed.take() {
-		return
-	}
-	w.e.alarm("abandon/"+w.step.Name, "handler ignores its timeout; its attempt is given up", "run", w.token.Run,
-		"step", w.step.Name, "timeout", timeout)
-	got := w.attempt.End()
-	w.record(flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start, Random: rand.Float64(),
-		Err: &flow.AttemptError{Message: fmt.Sprintf("%v: still running %v after its timeout of %v", adapter.ErrTimeout, abandonAfter, timeout)}})
 }
