@@ -52,9 +52,9 @@ func (c *callContext) Done() <-chan struct{} { return c.made().Done() }
 
 func (c *callContext) Err() error {
 	c.mu.Lock()
-	real := c.real
+	made := c.real
 	c.mu.Unlock()
-	if real == nil && c.Context.Err() == nil && time.Now().Before(c.deadline) {
+	if made == nil && c.Context.Err() == nil && time.Now().Before(c.deadline) {
 		return nil
 	}
 	return c.made().Err()
