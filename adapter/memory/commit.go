@@ -69,6 +69,7 @@ func (sh *shard) commit(b *adapter.Batch, now time.Time) (done adapter.Committed
 	}
 	var few [4][][]indexKey
 	keys := few[:0]
+	sh.scratch.reset()
 	for i := range b.Puts {
 		k, err := sh.indexKeys(sh.collections[b.Puts[i].Collection], &b.Puts[i])
 		if err != nil {

@@ -27,6 +27,7 @@ func (p *posting) compare(o *posting) int {
 
 // sorted is a list of postings in order, kept in blocks that are small enough to insert into.
 type sorted struct {
+	key    string       // of the index's lists, if it is one of them
 	blocks [][]*posting // none is empty
 	len    int
 }

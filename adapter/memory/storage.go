@@ -28,7 +28,7 @@ type shard struct {
 	keys        map[string]*keyEntry
 	sortedKeys  sorted
 	expiring    expiryHeap
-	fields      fieldBuffer
+	scratch     scratch
 	_           [64]byte // keeps the locks of two shards out of one cache line
 }
 
