@@ -64,7 +64,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 			return nil
 		}
 		work := b.state.Clone()
-		out := &flow.Changes{}
+		out := &flow.Changes{Records: make([]adapter.Record, 0, 4)} // of an outcome with an emission
 		changed := false
 		now := e.now()
 		for _, r := range batch {
@@ -97,9 +97,9 @@ func (e *Engine) write(ctx context.Context, c *change) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	call, cancel := within(ctx, commitTimeout)
+	call := within(ctx, commitTimeout)
 	done, err := e.Store.Commit(call, batch)
-	cancel()
+	call.end()
 	if err == nil {
 		e.sawStoreTime(done.Now)
 		c.box.set(c.work, done.Versions[0], c.box.def)
@@ -153,8 +153,8 @@ func (e *Engine) resolve(ctx context.Context, c *change, cause error) (bool, err
 
 // load reads the state of a run into its box. A run that does not exist leaves it empty.
 func (e *Engine) load(ctx context.Context, b *box) error {
-	call, cancel := within(ctx, commitTimeout)
-	defer cancel()
+	call := within(ctx, commitTimeout)
+	defer call.end()
 	docs, err := e.Store.Get(call, CollectionState, b.run)
 	if err != nil {
 		return fmt.Errorf("load run %s: %w", b.run, err)
@@ -227,15 +227,11 @@ func (e *Engine) batch(ctx context.Context, c *change) (adapter.Batch, error) {
 		return batch, err
 	}
 	if sum != nil {
-		body, err := sum.encode()
-		if err != nil {
-			return batch, fmt.Errorf("encode summary: %w", err)
-		}
 		v := adapter.AnyVersion
 		if c.begin != nil {
 			v = adapter.Absent
 		}
-		batch.Puts = append(batch.Puts, adapter.Doc{Collection: CollectionRuns, ID: b.run, Version: v, Body: body})
+		batch.Puts = append(batch.Puts, adapter.Doc{Collection: CollectionRuns, ID: b.run, Version: v, Body: sum.encode()})
 	}
 	switch {
 	case s.Status.Ended():

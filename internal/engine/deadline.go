@@ -17,10 +17,9 @@ type callContext struct {
 	cancel context.CancelFunc
 }
 
-// within returns a context for one call that ends after d, and what frees it.
-func within(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	c := &callContext{Context: parent, deadline: time.Now().Add(d)}
-	return c, c.end
+// within returns a context for one call, which ends after d. The caller must end it.
+func within(parent context.Context, d time.Duration) *callContext {
+	return &callContext{Context: parent, deadline: time.Now().Add(d)}
 }
 
 func (c *callContext) made() context.Context {

@@ -16,13 +16,13 @@ func TestWithinEnds(t *testing.T) {
 	t.Parallel()
 	errMine := errors.New("mine")
 	for name, tt := range map[string]struct {
-		end   func(cancelParent context.CancelCauseFunc, end context.CancelFunc)
+		end   func(cancelParent context.CancelCauseFunc, end func())
 		err   error
 		cause error
 	}{
-		"by time":   {func(context.CancelCauseFunc, context.CancelFunc) { time.Sleep(time.Second) }, context.DeadlineExceeded, context.DeadlineExceeded},
-		"by parent": {func(p context.CancelCauseFunc, _ context.CancelFunc) { p(errMine) }, context.Canceled, errMine},
-		"by end":    {func(_ context.CancelCauseFunc, end context.CancelFunc) { end() }, context.Canceled, context.Canceled},
+		"by time":   {func(context.CancelCauseFunc, func()) { time.Sleep(time.Second) }, context.DeadlineExceeded, context.DeadlineExceeded},
+		"by parent": {func(p context.CancelCauseFunc, _ func()) { p(errMine) }, context.Canceled, errMine},
+		"by end":    {func(_ context.CancelCauseFunc, end func()) { end() }, context.Canceled, context.Canceled},
 	} {
 		for _, asked := range []bool{true, false} {
 			if name == "by end" && !asked {
@@ -33,12 +33,12 @@ func TestWithinEnds(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					parent, cancel := context.WithCancelCause(t.Context())
 					defer cancel(nil)
-					c, end := within(parent, time.Second)
-					defer end()
+					c := within(parent, time.Second)
+					defer c.end()
 					if at, ok := c.Deadline(); !ok || at != time.Now().Add(time.Second) {
 						t.Errorf("deadline %v, %v", at, ok)
 					}
-					derived := c
+					derived := context.Context(c)
 					if asked {
 						var stop context.CancelFunc
 						derived, stop = context.WithCancel(c)
@@ -47,7 +47,7 @@ func TestWithinEnds(t *testing.T) {
 					if err := c.Err(); err != nil {
 						t.Errorf("Err %v at first", err)
 					}
-					tt.end(cancel, end)
+					tt.end(cancel, c.end)
 					if asked {
 						<-derived.Done()
 					}
@@ -71,8 +71,8 @@ func TestWithinKeepsAnEarlierDeadline(t *testing.T) {
 	parent, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	want, _ := parent.Deadline()
-	c, end := within(parent, time.Hour)
-	defer end()
+	c := within(parent, time.Hour)
+	defer c.end()
 	if at, ok := c.Deadline(); !ok || at != want {
 		t.Errorf("deadline %v, %v; want %v", at, ok, want)
 	}

@@ -52,9 +52,9 @@ func (e *Engine) enqueue(jobs []adapter.NewJob) error {
 		if try > 0 && !e.sleep(e.ctx, jittered(wait)) {
 			return err
 		}
-		call, cancel := within(e.ctx, commitTimeout)
+		call := within(e.ctx, commitTimeout)
 		_, err = e.Queue.Enqueue(call, jobs...)
-		cancel()
+		call.end()
 		if err == nil || refused(err) {
 			return err
 		}
@@ -129,9 +129,9 @@ func (e *Engine) removeJobs(b *box, tokens []flow.Token) {
 		ids[step.Queue] = append(ids[step.Queue], JobID(t))
 	}
 	for queue, ids := range ids {
-		call, cancel := within(e.ctx, commitTimeout)
+		call := within(e.ctx, commitTimeout)
 		_, err := e.Queue.Apply(call, queue, adapter.ActionCancel, adapter.Selection{IDs: ids})
-		cancel()
+		call.end()
 		if err != nil {
 			e.alarm("remove/"+queue, "jobs of an ended run stay in the queue until they are delivered", "run", b.run,
 				"queue", queue, "error", err)
