@@ -28,7 +28,7 @@ type index struct {
 // indexed is the place of a document in an index.
 type indexed struct {
 	list    *sorted
-	posting *posting
+	posting posting
 }
 
 // indexKey is where a document belongs in an index.
@@ -41,11 +41,12 @@ type indexKey struct {
 type scratch struct {
 	fields []json.RawMessage
 	keys   []indexKey
+	lists  [][]indexKey // one for each index of a document
 	equal  []byte
 }
 
 // reset lets the space be used again.
-func (s *scratch) reset() { s.keys, s.equal = s.keys[:0], s.equal[:0] }
+func (s *scratch) reset() { s.keys, s.lists, s.equal = s.keys[:0], s.lists[:0], s.equal[:0] }
 
 // declare adds the indexes that the collection does not have yet, and fills them.
 func (sh *shard) declare(d adapter.Collection) {
@@ -115,8 +116,8 @@ func (sh *shard) indexKeys(c *collection, d *adapter.Doc) ([][]indexKey, error) 
 	if err := adapter.RawFields(d.Body, scratch.fields, c.fields); err != nil {
 		return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
 	}
-	keys := make([][]indexKey, len(c.indexes))
-	for i, x := range c.indexes {
+	first := len(scratch.lists)
+	for _, x := range c.indexes {
 		var order value
 		if x.order >= 0 {
 			var err error
@@ -124,6 +125,7 @@ func (sh *shard) indexKeys(c *collection, d *adapter.Doc) ([][]indexKey, error) 
 				return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
 			}
 			if order.kind != numberValue && order.kind != stringValue {
+				scratch.lists = append(scratch.lists, nil)
 				continue
 			}
 		}
@@ -131,9 +133,9 @@ func (sh *shard) indexKeys(c *collection, d *adapter.Doc) ([][]indexKey, error) 
 		if err := scratch.combine(x.equal, nil, order); err != nil {
 			return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
 		}
-		keys[i] = scratch.keys[from:]
+		scratch.lists = append(scratch.lists, scratch.keys[from:])
 	}
-	return keys, nil
+	return scratch.lists[first:], nil
 }
 
 // combine adds the keys of all combinations of the values of fields, behind a prefix.
@@ -170,14 +172,12 @@ func (s *scratch) combine(fields []int, prefix []byte, order value) error {
 func (x *index) update(e *entry, i int, keys []indexKey) {
 	places := e.indexed[i]
 	if len(places) != len(keys) {
-		for _, p := range places {
-			x.leave(p)
-		}
-		places = make([]indexed, len(keys))
-		postings := make([]posting, len(keys))
 		for k := range places {
-			postings[k] = posting{id: e.doc.ID, entry: e}
-			places[k].posting = &postings[k]
+			x.leave(&places[k])
+		}
+		places = make([]indexed, len(keys)) // new memory: lists have pointers to the postings
+		for k := range places {
+			places[k].posting = posting{id: e.doc.ID, entry: e}
 		}
 		e.indexed[i] = places
 	}
@@ -186,7 +186,7 @@ func (x *index) update(e *entry, i int, keys []indexKey) {
 	for k := range places {
 		p := &places[k]
 		if p.list != nil && (p.list.key != string(keys[k].equal) || p.posting.value != keys[k].order) {
-			x.leave(*p)
+			x.leave(p)
 			p.list = nil
 		}
 	}
@@ -200,13 +200,13 @@ func (x *index) update(e *entry, i int, keys []indexKey) {
 			x.lists[p.list.key] = p.list
 		}
 		p.posting.value = keys[k].order
-		p.list.insert(p.posting)
+		p.list.insert(&p.posting)
 	}
 }
 
 // leave takes a document out of a list, and forgets the list with its last document.
-func (x *index) leave(place indexed) {
-	if place.list.remove(place.posting); place.list.len == 0 {
+func (x *index) leave(place *indexed) {
+	if place.list.remove(&place.posting); place.list.len == 0 {
 		delete(x.lists, place.list.key)
 	}
 }

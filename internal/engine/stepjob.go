@@ -18,9 +18,8 @@ type stepJob struct {
 }
 
 type stepJobHead struct {
-	Token      flow.Token `json:"token"`
-	Definition string     `json:"definition"`
-	Format     int        `json:"format"`
+	Token  flow.Token `json:"token"`
+	Format int        `json:"format"`
 }
 
 var stepJobPrefix = []byte(`{"nvent":{"token":{`)
@@ -117,7 +116,7 @@ func scanStepJob(data []byte) (head stepJobHead, input json.RawMessage, ok bool)
 	head.Token.Scope = s.text(`,"scope":`)
 	head.Token.Iteration = s.number(`,"iteration":`)
 	head.Token.Dispatch = s.number(`,"dispatch":`)
-	head.Definition = s.text(`},"definition":`)
+	s.bytes(`},"definition":`)
 	head.Format = s.number(`,"format":`)
 	s.skip(`}`)
 	if s.ok && len(s.rest) > 1 {
@@ -142,15 +141,17 @@ func (s *scanner) skip(want string) {
 	s.rest = s.rest[len(want):]
 }
 
-func (s *scanner) text(before string) string {
+func (s *scanner) text(before string) string { return string(s.bytes(before)) }
+
+func (s *scanner) bytes(before string) []byte {
 	s.skip(before)
 	s.skip(`"`)
 	end := bytes.IndexByte(s.rest, '"')
 	if !s.ok || end < 0 || bytes.IndexByte(s.rest[:end], '\\') >= 0 {
 		s.ok = false
-		return ""
+		return nil
 	}
-	v := string(s.rest[:end])
+	v := s.rest[:end]
 	s.rest = s.rest[end+1:]
 	return v
 }
