@@ -64,7 +64,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 			return nil
 		}
 		work := b.state.Clone()
-		out := &flow.Changes{Records: make([]adapter.Record, 0, 4)} // of an outcome with an emission
+		out := &flow.Changes{Records: make([]adapter.Record, 0, 3)} // of a small outcome
 		changed := false
 		now := e.now()
 		for _, r := range batch {
