@@ -39,6 +39,7 @@ type indexKey struct {
 
 // scratch is working space of a shard. What is in it is good until the next reset.
 type scratch struct {
+	puts   []put
 	fields []json.RawMessage
 	keys   []indexKey
 	lists  [][]indexKey // one for each index of a document
@@ -46,7 +47,16 @@ type scratch struct {
 }
 
 // reset lets the space be used again.
-func (s *scratch) reset() { s.keys, s.lists, s.equal = s.keys[:0], s.lists[:0], s.equal[:0] }
+func (s *scratch) reset() {
+	s.puts, s.keys, s.lists, s.equal = s.puts[:0], s.keys[:0], s.lists[:0], s.equal[:0]
+}
+
+// put is what is found out about a document before it is written.
+type put struct {
+	collection *collection
+	entry      *entry // nil: it does not exist
+	keys       [][]indexKey
+}
 
 // declare adds the indexes that the collection does not have yet, and fills them.
 func (sh *shard) declare(d adapter.Collection) {
