@@ -29,10 +29,12 @@ type consumer struct {
 
 // worker is a goroutine that calls the handler for one job after another.
 type worker struct {
-	wake    chan struct{}
-	called  bool
-	current *delivery
-	ticket  ticket // for the next one
+	consumer *consumer
+	wake     chan struct{}
+	called   bool
+	ticket   ticket // for the next delivery
+	delivery delivery
+	current  *delivery // that its handler has, or nil
 }
 
 // ticket is what it takes to hand a job out. A worker brings it along, so that it is not made under the lock of the queue.
@@ -79,7 +81,7 @@ func (c *consumer) call() bool {
 	if len(c.workers) >= c.most {
 		return false
 	}
-	w := &worker{wake: make(chan struct{}, 1), called: true}
+	w := &worker{consumer: c, wake: make(chan struct{}, 1), called: true}
 	c.workers = append(c.workers, w)
 	c.wg.Add(1)
 	go c.work(w)
@@ -117,7 +119,7 @@ func (c *consumer) next(w *worker) *delivery {
 			q.call() // what it was called for is left for others
 			return nil
 		}
-		if d := q.take(c, &w.ticket); d != nil {
+		if d := q.take(w); d != nil {
 			w.current = d
 			q.call()
 			return d
@@ -146,7 +148,6 @@ func (c *consumer) finish(w *worker) {
 	if d == nil {
 		return
 	}
-	d.returned = true
 	if !d.live || c.killed {
 		return
 	}

@@ -109,7 +109,7 @@ func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) (f
 		if old := q.jobs[id]; old != nil {
 			if !q.expired(old, now) {
 				results[i].Existing = old.state
-				j.free()
+				jobPool.Put(j)
 				continue
 			}
 			q.leave(old)

@@ -95,7 +95,7 @@ func (q *jobQueue) held(id, receipt string) *job {
 		}
 	}
 	j := q.jobs[id]
-	if j == nil || !j.last.live || j.last.d.Receipt != receipt {
+	if j == nil || j.held == nil || j.held.d.Receipt != receipt {
 		return nil
 	}
 	return j
