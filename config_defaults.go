@@ -45,7 +45,7 @@ func (c Config) withDefaults() Config {
 }
 
 // concurrency returns how many handlers of a queue may run at once.
-func (c Config) concurrency(queue string) int {
+func (c *Config) concurrency(queue string) int {
 	return cmp.Or(c.Queue.Queues[queue].Worker.Concurrency, c.Queue.Default.Worker.Concurrency)
 }
 

@@ -31,10 +31,7 @@ func (j *JobType[T]) HandleBatch(size int, h func(context.Context, []T) []error)
 	case h == nil:
 		err = fmt.Errorf("handle job %q on queue %q: %w: the function is nil", j.name, j.queue, ErrInvalid)
 	}
-	return Handler{queue: j.queue, name: j.name, err: err, run: func(adapter.Queue) engine.JobHandler {
-		b := &batcher[T]{job: j, size: size, handler: h}
-		return b.handle
-	}}
+	return Handler{queue: j.queue, name: j.name, err: err, run: (&batcher[T]{job: j, size: size, handler: h}).handle}
 }
 
 // batcher collects deliveries, each of which has a goroutine of its own that waits for its error.
@@ -89,7 +86,7 @@ func (b *batcher[T]) join(ctx context.Context, v T) (current *batch[T], i int) {
 	current = b.next
 	if current == nil {
 		current = &batch[T]{full: make(chan struct{}), handled: make(chan struct{})}
-		current.ctx, current.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		current.ctx, current.cancel = context.WithCancelCause(context.WithoutCancel(engine.WithJob(ctx, nil, nil)))
 		b.next = current
 	}
 	i = len(current.values)

@@ -17,7 +17,7 @@ import (
 type Handler struct {
 	queue, name string
 	err         error
-	run         func(q adapter.Queue) engine.JobHandler
+	run         engine.JobHandler
 }
 
 // register gives the handler to an engine.
@@ -25,7 +25,7 @@ func (h Handler) register(e *engine.Engine) error {
 	if h.err != nil {
 		return h.err
 	}
-	return e.HandleJob(h.queue, h.name, h.run(e.Queue))
+	return e.HandleJob(h.queue, h.name, h.run)
 }
 
 // queueName returns the queue that the handler's jobs are on.
@@ -43,25 +43,19 @@ func (j *JobType[T]) Handle(h func(context.Context, T) error) Handler {
 	if err == nil && h == nil {
 		err = fmt.Errorf("handle job %q on queue %q: %w: the function is nil", j.name, j.queue, ErrInvalid)
 	}
-	return Handler{queue: j.queue, name: j.name, err: err, run: func(q adapter.Queue) engine.JobHandler {
-		return func(ctx context.Context, d *adapter.Delivery) adapter.Settlement {
-			v, err := j.decode(d)
-			if err != nil {
-				return settlement(d, err)
-			}
-			ctx, cancel := j.bound(&jobContext{Context: ctx, delivery: d, queue: q}, d)
-			defer cancel()
-			return settlement(d, because(ctx, callJob(ctx, h, v)))
+	return Handler{queue: j.queue, name: j.name, err: err, run: func(ctx context.Context, d *adapter.Delivery) adapter.Settlement {
+		v, err := j.decode(d)
+		if err != nil {
+			return settlement(d, err)
 		}
+		if j.timeout != 0 && d.Timeout == 0 { // else the adapter bounds the delivery, or nobody
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, j.timeout,
+				fmt.Errorf("%w: job %q ran longer than %v", ErrTimeout, j.name, j.timeout))
+			defer cancel()
+		}
+		return settlement(d, because(ctx, callJob(ctx, h, v)))
 	}}
-}
-
-// bound bounds a delivery by the timeout of the job type. The adapter does so if the job says it itself, as ours do.
-func (j *JobType[T]) bound(ctx context.Context, d *adapter.Delivery) (context.Context, context.CancelFunc) {
-	if j.timeout == 0 || d.Timeout != 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeoutCause(ctx, j.timeout, fmt.Errorf("%w: job %q ran longer than %v", ErrTimeout, j.name, j.timeout))
 }
 
 func callJob[T any](ctx context.Context, h func(context.Context, T) error, v T) (err error) {
@@ -107,28 +101,6 @@ func settlement(d *adapter.Delivery, err error) adapter.Settlement {
 	return s
 }
 
-// jobContext is the context of a handler. It is a context of its own to carry the delivery in one allocation.
-type jobContext struct {
-	context.Context
-	delivery *adapter.Delivery
-	queue    adapter.Queue
-}
-
-type jobContextKey struct{}
-
-// Value returns the jobContext itself for its key.
-func (c *jobContext) Value(key any) any {
-	if key == (jobContextKey{}) {
-		return c
-	}
-	return c.Context.Value(key)
-}
-
-func jobOf(ctx context.Context) (*jobContext, bool) {
-	c, ok := ctx.Value(jobContextKey{}).(*jobContext)
-	return c, ok
-}
-
 // JobAttempt is what a handler can know about the attempt that it is.
 type JobAttempt struct {
 	ID       string // stable over attempts: give it to whoever must not do the work twice
@@ -144,11 +116,10 @@ type JobAttempt struct {
 
 // JobInfo returns what the job is whose handler got ctx. ok is false elsewhere, and in a batch.
 func JobInfo(ctx context.Context) (info JobAttempt, ok bool) {
-	c, ok := jobOf(ctx)
+	d, _, ok := engine.JobOf(ctx)
 	if !ok {
 		return JobAttempt{}, false
 	}
-	d := c.delivery
 	return JobAttempt{
 		ID: d.ID, Queue: d.Queue, Name: d.Name, Attempt: d.Attempt + 1, Attempts: max(d.Attempts, 1), Delivery: d.Delivery,
 		Headers: d.Headers, Labels: d.Labels, Enqueued: d.CreatedAt,
@@ -176,16 +147,15 @@ func JobLog(ctx context.Context, lines ...string) error {
 }
 
 func annotate(ctx context.Context, op string, progress []byte, lines ...string) error {
-	c, ok := jobOf(ctx)
+	d, q, ok := engine.JobOf(ctx)
 	if !ok {
 		return wrap("", op, hinted(fmt.Errorf("%w: the context is not that of a job's handler", ErrInvalid),
 			"pass on the context that the handler got; a batch has no job of its own"))
 	}
-	name := c.queue.Info().Name
-	a, err := annotator(c.queue)
+	name := q.Info().Name
+	a, err := annotator(q)
 	if err != nil {
 		return wrap(name, op, err)
 	}
-	d := c.delivery
 	return wrap(name, op, a.Annotate(ctx, d.Queue, d.ID, d.Receipt, progress, lines...))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/decode"
 )
 
 // JobType is a kind of job whose data is a T: a name on a queue. Make one with [Job]. It may be used from many goroutines,
@@ -152,7 +153,7 @@ func encodeJob[T any](v *T, limit int) (json.RawMessage, error) {
 // decode returns the data of a delivery. What does not decode now never will, so its error is permanent.
 func (j *JobType[T]) decode(d *adapter.Delivery) (T, error) {
 	var v T
-	if err := json.Unmarshal(d.Data, &v); err != nil {
+	if err := decode.JSON(d.Data, &v); err != nil {
 		return v, flow.Permanent(fmt.Errorf("decode data of job %q as %T: %w", j.name, v, err))
 	}
 	return v, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/engine"
 )
 
 type email struct {
@@ -242,7 +243,7 @@ func (q plainQueue) Info() adapter.Info {
 func TestProgressUnsupported(t *testing.T) {
 	t.Parallel()
 	p := open(t)
-	ctx := &jobContext{Context: t.Context(), delivery: &adapter.Delivery{}, queue: plainQueue{p.drivers.queue}}
+	ctx := engine.WithJob(t.Context(), &adapter.Delivery{}, plainQueue{p.drivers.queue})
 	checkProblem(t, "progress", Progress(ctx, 1), ErrUnsupported, "memory: set progress")
 	_, _, err := newQueue(plainQueue{p.drivers.queue}, p.Queue.o).JobLog(t.Context(), "q", "id", 0, 0)
 	checkProblem(t, "log", err, ErrUnsupported, "memory: read job log")

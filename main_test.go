@@ -9,6 +9,7 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/memory"
+	"github.com/nvent-go/nvent/internal/engine"
 	"github.com/nvent-go/nvent/internal/leakcheck"
 )
 
@@ -57,14 +58,13 @@ func (p *portable) work(t testing.TB, concurrency int, h Handler) {
 	if h.err != nil {
 		t.Fatal(h.err)
 	}
-	run := h.run(p.drivers.queue)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan struct{})
 	o := adapter.ConsumeOptions{Concurrency: func() int { return concurrency }, Ready: func() { close(ready) }}
 	go func() {
 		defer close(done)
 		err := p.drivers.queue.Consume(ctx, h.queue, o, func(ctx context.Context, d *adapter.Delivery) {
-			s := run(ctx, d)
+			s := h.run(engine.WithJob(ctx, d, p.drivers.queue), d)
 			s.Queue, s.ID, s.Receipt = d.Queue, d.ID, d.Receipt
 			if err := p.drivers.queue.Settle(context.WithoutCancel(ctx), s)[0]; err != nil {
 				t.Error(err)

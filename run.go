@@ -11,6 +11,7 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/decode"
 	"github.com/nvent-go/nvent/internal/engine"
 )
 
@@ -167,16 +168,21 @@ func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	if err != nil {
 		return out, err
 	}
-	switch end.Status {
-	case flow.StatusFailed:
-		return out, &RunError{RunID: r.id, Summary: end.Summary, kind: ErrRunFailed}
-	case flow.StatusCanceled:
-		return out, &RunError{RunID: r.id, Summary: end.Summary, kind: ErrRunCanceled}
+	if end.Status != flow.StatusCompleted {
+		sum, err := end.Summary()
+		if err != nil {
+			return out, fmt.Errorf("run %s: %w", r.id, err)
+		}
+		kind := ErrRunFailed
+		if end.Status == flow.StatusCanceled {
+			kind = ErrRunCanceled
+		}
+		return out, &RunError{RunID: r.id, Summary: sum, kind: kind}
 	}
 	if len(end.Result) == 0 {
 		return out, nil
 	}
-	if err := json.Unmarshal(end.Result, &out); err != nil {
+	if err := decode.JSON(end.Result, &out); err != nil {
 		return out, fmt.Errorf("decode result of run %s: %w", r.id, err)
 	}
 	return out, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/internal/decode"
 )
 
 // Stream carries events between instances and programs, by topic. It is the same on every adapter. Inside one process the
@@ -73,7 +74,7 @@ type StreamEvent struct {
 
 // Decode decodes the data of the event.
 func (e *StreamEvent) Decode(v any) error {
-	if err := json.Unmarshal(e.Data, v); err != nil {
+	if err := decode.JSON(e.Data, v); err != nil {
 		return fmt.Errorf("decode event %s of topic %q as %T: %w", e.ID, e.Topic, v, err)
 	}
 	return nil

@@ -12,22 +12,42 @@ import (
 // The body must have passed [Validate]: Fields stops reading when it has found all names, and does not check what it skips.
 // A body that it cannot follow is an error that wraps [ErrInvalid]. The values are new memory.
 func Fields(body json.RawMessage, names ...string) ([]any, error) {
+	raw := make([]json.RawMessage, len(names))
+	if err := RawFields(body, raw, names); err != nil {
+		return nil, err
+	}
 	values := make([]any, len(names))
+	for i := range raw {
+		if raw[i] == nil {
+			continue
+		}
+		var err error
+		if values[i], err = FieldValue(raw[i]); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// RawFields is [Fields] without the decoding, and without memory: it sets values, aligned with names and as many, to the
+// parts of body that hold them. What is absent is nil. See [FieldValue].
+func RawFields(body json.RawMessage, values []json.RawMessage, names []string) error {
+	clear(values)
 	i := skipSpace(body, 0)
 	if i >= len(body) || body[i] != '{' {
-		return nil, invalidJSON(i, "expected an object")
+		return invalidJSON(i, "expected an object")
 	}
 	missing := len(names)
 	for i = skipSpace(body, i+1); missing > 0; {
 		if i < len(body) && body[i] == '}' {
-			return values, nil
+			return nil
 		}
 		if i >= len(body) || body[i] != '"' {
-			return nil, invalidJSON(i, "expected a key in double quotes")
+			return invalidJSON(i, "expected a key in double quotes")
 		}
 		end, escaped, what := scanString(body, i+1)
 		if what != "" {
-			return nil, invalidJSON(end, what)
+			return invalidJSON(end, what)
 		}
 		key := body[i+1 : end]
 		if escaped {
@@ -35,17 +55,15 @@ func Fields(body json.RawMessage, names ...string) ([]any, error) {
 		}
 		i = skipSpace(body, end+1)
 		if i >= len(body) || body[i] != ':' {
-			return nil, invalidJSON(i, "expected a colon after the key")
+			return invalidJSON(i, "expected a colon after the key")
 		}
 		start := skipSpace(body, i+1)
 		if i, what = skipValue(body, start); what != "" {
-			return nil, invalidJSON(i, what)
+			return invalidJSON(i, what)
 		}
 		for n, name := range names {
 			if string(key) == name {
-				if values[n], what = fieldValue(body[start:i]); what != "" {
-					return nil, invalidJSON(start, what)
-				}
+				values[n] = body[start:i:i]
 				missing--
 			}
 		}
@@ -54,10 +72,19 @@ func Fields(body json.RawMessage, names ...string) ([]any, error) {
 		case i < len(body) && body[i] == ',':
 			i = skipSpace(body, i+1)
 		case i >= len(body) || body[i] != '}':
-			return nil, invalidJSON(i, "expected a comma or the end of the object")
+			return invalidJSON(i, "expected a comma or the end of the object")
 		}
 	}
-	return values, nil
+	return nil
+}
+
+// FieldValue returns what [Fields] returns for a value that [RawFields] has found.
+func FieldValue(raw json.RawMessage) (any, error) {
+	v, what := fieldValue(raw)
+	if what != "" {
+		return nil, invalidJSON(0, what)
+	}
+	return v, nil
 }
 
 // skipValue returns where the value at i ends, looking only at brackets and strings.

@@ -26,6 +26,7 @@ type options struct {
 	suites  []*suite
 	json    bool
 	quick   bool
+	only    string
 	profile string
 }
 
@@ -59,6 +60,7 @@ func parse(args []string) (o options, err error) {
 	fs.SetOutput(io.Discard)
 	fs.BoolVar(&o.json, "json", false, "")
 	fs.BoolVar(&o.quick, "quick", false, "")
+	fs.StringVar(&o.only, "only", "", "")
 	fs.StringVar(&o.profile, "profile", "", "")
 	for {
 		if err := fs.Parse(args); err != nil {
@@ -78,6 +80,11 @@ func parse(args []string) (o options, err error) {
 	}
 	if len(o.suites) == 0 {
 		return o, fmt.Errorf("no suite is named: name one or more of %s, such as: go run ./bench memory", suiteNames())
+	}
+	for i, s := range o.suites {
+		if o.suites[i], err = s.only(o.only); err != nil {
+			return o, err
+		}
 	}
 	return o, nil
 }
@@ -99,6 +106,7 @@ Flags:
   --json           print one JSON object a line instead of a table:
                    {"name","unit","value","peers":{"name":value},"ratio"}; without a peer the ratio is null
   --quick          fewer rounds, less work: under 30 s, less exact
+  --only MEASURE   one measure of each suite, such as jobs or flow3
   --profile FILE   write a CPU profile of everything; a label tells whose work it was, so to see how nvent runs flows:
                    go tool pprof -top -tagfocus turn=flow3/nvent FILE
   --help           show this

@@ -20,6 +20,8 @@ func TestCalledWrongly(t *testing.T) {
 		{"no suite", nil, "bench: no suite is named: name one or more of memory, such as: go run ./bench memory\n"},
 		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory\n"},
 		{"unknown suite after a known one", []string{"memory", "--json", "redis"}, "bench: unknown suite \"redis\": there is memory\n"},
+		{"unknown measure", []string{"memory", "--only", "job"},
+			"bench: suite \"memory\" has no measure \"job\": there is jobs, flow3, publish, enqueue\n"},
 		{"unknown flag", []string{"memory", "--fast"}, "bench: flag provided but not defined: -fast; --help lists the flags\n"},
 	}
 	for _, tt := range tests {
@@ -39,7 +41,7 @@ func TestHelpListsSuitesAndFlags(t *testing.T) {
 	if code := run(t.Context(), []string{"memory", "--help"}, &out, &errs); code != exitOK || errs.Len() > 0 {
 		t.Errorf("exit %d, error %q; want 0 and none", code, &errs)
 	}
-	for _, want := range []string{"  memory ", "--json", "--quick", "--profile FILE", "--help"} {
+	for _, want := range []string{"  memory ", "--json", "--quick", "--only MEASURE", "--profile FILE", "--help"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("help does not mention %q:\n%s", want, &out)
 		}
@@ -51,6 +53,17 @@ func TestFlagsBeforeAndAfterSuites(t *testing.T) {
 	o, err := parse([]string{"--quick", "memory", "-json", "--profile", "cpu.out"})
 	if err != nil || len(o.suites) != 1 || o.suites[0] != &memorySuite || !o.quick || !o.json || o.profile != "cpu.out" {
 		t.Errorf("parsed %+v, %v", o, err)
+	}
+}
+
+func TestOnlyOneMeasure(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"memory", "--only", "publish"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := o.suites[0].measures(quickScale); len(m) != 1 || m[0].name != "publish" {
+		t.Errorf("measures %+v, want publish alone", m)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,24 @@ func suiteNames() string {
 		names[i] = s.name
 	}
 	return strings.Join(names, ", ")
+}
+
+// only returns the suite with one of its measures, or as it is if none is named.
+func (s *suite) only(name string) (*suite, error) {
+	if name == "" {
+		return s, nil
+	}
+	var names []string
+	for _, m := range s.measures(quickScale) {
+		if names = append(names, m.name); m.name == name {
+			one := *s
+			one.measures = func(sc scale) []measure {
+				return slices.DeleteFunc(s.measures(sc), func(m measure) bool { return m.name != name })
+			}
+			return &one, nil
+		}
+	}
+	return nil, fmt.Errorf("suite %q has no measure %q: there is %s", s.name, name, strings.Join(names, ", "))
 }
 
 // scale is how much is done.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/nvent-go/nvent/internal/decode"
 )
 
 // Handler is the code of a step under a name, by which documents refer to it. Make one with [Func] and its relatives; a flow
@@ -38,7 +40,7 @@ type InputSlot struct {
 }
 
 // NewInputs returns inputs. The slots belong to it from then on.
-func NewInputs(slots ...InputSlot) Inputs { return Inputs{slots: slots, bad: new(error)} }
+func NewInputs(slots ...InputSlot) Inputs { return Inputs{slots: slots} }
 
 // Slots returns the slots. The caller must not change them.
 func (in Inputs) Slots() []InputSlot { return in.slots }
@@ -144,7 +146,7 @@ func (h Handler) Call(ctx context.Context, in Inputs) (json.RawMessage, error) {
 	if !h.anyIn && len(in.slots) != len(h.in) {
 		return nil, Permanent(fmt.Errorf("call handler %q: it takes %d input(s) and got %d", h.name, len(h.in), len(in.slots)))
 	}
-	if in.bad == nil {
+	if h.anyIn {
 		in.bad = new(error)
 	}
 	in, err := h.decodeKnown(in)
@@ -152,7 +154,7 @@ func (h Handler) Call(ctx context.Context, in Inputs) (json.RawMessage, error) {
 		return nil, err
 	}
 	v, err := h.call(ctx, in)
-	if err == nil {
+	if err == nil && in.bad != nil {
 		err = *in.bad
 	}
 	if err != nil {
@@ -192,7 +194,7 @@ func (h Handler) decodeKnown(in Inputs) (Inputs, error) {
 // decodeInput decodes a payload. What does not decode now never will, so its error is permanent.
 func decodeInput[T any](in InputSlot) (T, error) {
 	var v T
-	err := json.Unmarshal(in.Payload, &v)
+	err := decode.JSON(in.Payload, &v)
 	if err == nil {
 		return v, nil
 	}

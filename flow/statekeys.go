@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nvent-go/nvent/internal/decode"
 )
 
 // SetOption sets a property of a state document.
@@ -73,7 +75,7 @@ func Get[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 	if b == nil {
 		return v, false, nil
 	}
-	if err := json.Unmarshal(b, &v); err != nil {
+	if err := decode.JSON(b, &v); err != nil {
 		return v, false, fmt.Errorf("get state %q: decode as %T: %w", key, v, err)
 	}
 	return v, true, nil

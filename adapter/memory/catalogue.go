@@ -35,7 +35,7 @@ func (c *catalogue) add(j *job) {
 	j.chunk = c.chunks[len(c.chunks)-1]
 	j.chunk.jobs[j.made%chunkSize] = j
 	j.chunk.len++
-	for name, value := range j.spec().Labels {
+	for name, value := range j.spec.Labels {
 		if c.labels == nil {
 			c.labels = map[label]map[*job]struct{}{}
 		}
@@ -53,7 +53,7 @@ func (c *catalogue) remove(j *job) {
 		i := c.find(j.made)
 		c.chunks = slices.Delete(c.chunks, i, i+1)
 	}
-	for name, value := range j.spec().Labels {
+	for name, value := range j.spec.Labels {
 		l := label{name, value}
 		if delete(c.labels[l], j); len(c.labels[l]) == 0 {
 			delete(c.labels, l)

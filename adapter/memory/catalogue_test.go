@@ -10,10 +10,7 @@ import (
 )
 
 func newTestJob(n adapter.NewJob) *job {
-	j := &job{index: -1}
-	j.last = &j.first
-	j.first.d.NewJob = n
-	return j
+	return &job{spec: n, index: -1}
 }
 
 // TestCatalogueAgainstSlice adds and removes jobs and compares walks, and that what is removed frees its chunk.

@@ -67,14 +67,11 @@ func (sh *shard) commit(b *adapter.Batch, now time.Time) (done adapter.Committed
 	if err := sh.expect(b, now); err != nil {
 		return done, err
 	}
-	var few [4][][]indexKey
-	keys := few[:0]
+	puts := sh.scratch.puts
 	for i := range b.Puts {
-		k, err := sh.indexKeys(sh.collections[b.Puts[i].Collection], &b.Puts[i])
-		if err != nil {
+		if puts[i].keys, err = sh.indexKeys(puts[i].collection, &b.Puts[i]); err != nil {
 			return done, err
 		}
-		keys = append(keys, k)
 	}
 
 	done.Now = now
@@ -85,9 +82,9 @@ func (sh *shard) commit(b *adapter.Batch, now time.Time) (done adapter.Committed
 		done.Versions = make([]adapter.Version, len(b.Puts))
 	}
 	for i := range b.Puts {
-		d := &b.Puts[i]
-		done.Versions[i] = sh.put(p, sh.collections[d.Collection], d, keys[i])
+		done.Versions[i] = sh.put(p, &puts[i], &b.Puts[i])
 	}
+	clear(puts) // keep nothing alive
 	for i := range b.Deletes {
 		if e := sh.collections[b.Deletes[i].Collection].docs[b.Deletes[i].ID]; e != nil {
 			sh.remove(e)
@@ -112,30 +109,46 @@ func (sh *shard) commit(b *adapter.Batch, now time.Time) (done adapter.Committed
 	return done, nil
 }
 
-// expect returns an error unless all expectations of the batch hold.
+// expect returns an error unless all expectations of the batch hold. It leaves in the scratch space what the documents of Puts
+// are now.
 func (sh *shard) expect(b *adapter.Batch, now time.Time) error {
+	sh.scratch.reset()
 	var conflict *adapter.Conflict
-	for _, docs := range [...][]adapter.Doc{b.Checks, b.Puts, b.Deletes} {
-		for i := range docs {
-			d := &docs[i]
-			c := sh.collections[d.Collection]
-			if c == nil {
-				return undeclared(d.Collection)
-			}
-			if d.Version == adapter.AnyVersion {
-				continue
-			}
-			current := adapter.Doc{Collection: d.Collection, ID: d.ID, Version: adapter.Absent}
-			if e := c.find(d.ID, now); e != nil {
-				current = e.doc
-			}
-			if current.Version == d.Version {
-				continue
-			}
+	check := func(d *adapter.Doc) (p put, err error) {
+		if p.collection = sh.collections[d.Collection]; p.collection == nil {
+			return p, undeclared(d.Collection)
+		}
+		p.entry = p.collection.docs[d.ID]
+		if d.Version == adapter.AnyVersion {
+			return p, nil
+		}
+		current := adapter.Doc{Collection: d.Collection, ID: d.ID, Version: adapter.Absent}
+		if p.entry != nil && p.entry.visible(now) {
+			current = p.entry.doc
+		}
+		if current.Version != d.Version {
 			if conflict == nil {
 				conflict = &adapter.Conflict{}
 			}
 			conflict.Current = append(conflict.Current, current)
+		}
+		return p, nil
+	}
+	for i := range b.Checks {
+		if _, err := check(&b.Checks[i]); err != nil {
+			return err
+		}
+	}
+	for i := range b.Puts {
+		p, err := check(&b.Puts[i])
+		if err != nil {
+			return err
+		}
+		sh.scratch.puts = append(sh.scratch.puts, p)
+	}
+	for i := range b.Deletes {
+		if _, err := check(&b.Deletes[i]); err != nil {
+			return err
 		}
 	}
 	if conflict != nil {

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,10 +29,27 @@ type consumer struct {
 
 // worker is a goroutine that calls the handler for one job after another.
 type worker struct {
-	wake    chan struct{}
-	called  bool
-	current *delivery
-	ctx     *jobContext // for the next one
+	consumer *consumer
+	wake     chan struct{}
+	called   bool
+	ticket   ticket // for the next delivery
+	delivery delivery
+	current  *delivery // that its handler has, or nil
+}
+
+// ticket is what it takes to hand a job out. A worker brings it along, so that it is not made under the lock of the queue.
+type ticket struct {
+	number  uint64 // of the queue; none is used twice
+	receipt string // the number as text
+	ctx     *jobContext
+	at      time.Time
+}
+
+const receiptBase = 36
+
+func (c *consumer) newTicket() ticket {
+	n := c.q.tickets.Add(1)
+	return ticket{number: n, receipt: strconv.FormatUint(n, receiptBase), ctx: &jobContext{parent: c.ctx}, at: c.q.b.now()}
 }
 
 // call gets a worker for the waiting jobs. It calls one at a time: a worker that comes and leaves jobs behind calls the
@@ -63,7 +81,7 @@ func (c *consumer) call() bool {
 	if len(c.workers) >= c.most {
 		return false
 	}
-	w := &worker{wake: make(chan struct{}, 1), called: true}
+	w := &worker{consumer: c, wake: make(chan struct{}, 1), called: true}
 	c.workers = append(c.workers, w)
 	c.wg.Add(1)
 	go c.work(w)
@@ -86,9 +104,9 @@ func (c *consumer) work(w *worker) {
 // next waits for a job. It returns nil when the worker is not needed any more.
 func (c *consumer) next(w *worker) *delivery {
 	most := c.askLimit()
-	w.ctx = &jobContext{parent: c.ctx}
+	w.ticket = c.newTicket()
 	q := c.q
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	c.finish(w)
 	for {
@@ -101,7 +119,7 @@ func (c *consumer) next(w *worker) *delivery {
 			q.call() // what it was called for is left for others
 			return nil
 		}
-		if d := q.take(c, w.ctx); d != nil {
+		if d := q.take(w); d != nil {
 			w.current = d
 			q.call()
 			return d
@@ -110,7 +128,8 @@ func (c *consumer) next(w *worker) *delivery {
 		q.mu.Unlock()
 		<-w.wake
 		most = c.askLimit()
-		q.mu.Lock()
+		w.ticket.at = q.b.now()
+		q.lock()
 	}
 }
 
@@ -129,7 +148,6 @@ func (c *consumer) finish(w *worker) {
 	if d == nil {
 		return
 	}
-	d.returned = true
 	if !d.live || c.killed {
 		return
 	}

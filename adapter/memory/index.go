@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -26,18 +27,36 @@ type index struct {
 
 // indexed is the place of a document in an index.
 type indexed struct {
-	key     string
-	posting *posting
+	list    *sorted
+	posting posting
 }
 
 // indexKey is where a document belongs in an index.
 type indexKey struct {
-	equal string
+	equal []byte // a key of index.lists
 	order value
 }
 
-// fieldBuffer is scratch space of a shard.
-type fieldBuffer struct{ key []byte }
+// scratch is working space of a shard. What is in it is good until the next reset.
+type scratch struct {
+	puts   []put
+	fields []json.RawMessage
+	keys   []indexKey
+	lists  [][]indexKey // one for each index of a document
+	equal  []byte
+}
+
+// reset lets the space be used again.
+func (s *scratch) reset() {
+	s.puts, s.keys, s.lists, s.equal = s.puts[:0], s.keys[:0], s.lists[:0], s.equal[:0]
+}
+
+// put is what is found out about a document before it is written.
+type put struct {
+	collection *collection
+	entry      *entry // nil: it does not exist
+	keys       [][]indexKey
+}
 
 // declare adds the indexes that the collection does not have yet, and fills them.
 func (sh *shard) declare(d adapter.Collection) {
@@ -64,6 +83,7 @@ func (sh *shard) declare(d adapter.Collection) {
 		return
 	}
 	for _, e := range c.docs {
+		sh.scratch.reset()
 		keys, err := sh.indexKeys(c, &e.doc)
 		if err != nil {
 			keys = make([][]indexKey, len(c.indexes)) // what is not valid JSON has no fields
@@ -96,71 +116,107 @@ func sameIndex(a, b adapter.Index) bool {
 	return true
 }
 
-// indexKeys returns where a document belongs, for each index of its collection.
+// indexKeys returns, in the scratch space, where a document belongs, for each index of its collection.
 func (sh *shard) indexKeys(c *collection, d *adapter.Doc) ([][]indexKey, error) {
-	fields, err := adapter.Fields(d.Body, c.fields...)
-	if err != nil {
+	scratch := &sh.scratch
+	if len(c.indexes) == 0 {
+		return nil, nil
+	}
+	scratch.fields = slices.Grow(scratch.fields[:0], len(c.fields))[:len(c.fields)]
+	if err := adapter.RawFields(d.Body, scratch.fields, c.fields); err != nil {
 		return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
 	}
-	keys := make([][]indexKey, len(c.indexes))
-	for i, x := range c.indexes {
+	first := len(scratch.lists)
+	for _, x := range c.indexes {
 		var order value
 		if x.order >= 0 {
-			if order = fieldValue(fields[x.order]); order.kind != numberValue && order.kind != stringValue {
+			var err error
+			if order, err = rawValue(scratch.fields[x.order]); err != nil {
+				return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
+			}
+			if order.kind != numberValue && order.kind != stringValue {
+				scratch.lists = append(scratch.lists, nil)
 				continue
 			}
 		}
-		sh.fields.key = sh.fields.key[:0]
-		keys[i] = x.combine(nil, sh.fields.key, fields, 0, order)
+		from := len(scratch.keys)
+		if err := scratch.combine(x.equal, nil, order); err != nil {
+			return nil, fmt.Errorf("document %s/%s: %w", d.Collection, d.ID, err)
+		}
+		scratch.lists = append(scratch.lists, scratch.keys[from:])
 	}
-	return keys, nil
+	return scratch.lists[first:], nil
 }
 
-// combine appends the keys of all combinations of the values of the Equal fields from number n on.
-func (x *index) combine(keys []indexKey, prefix []byte, fields []any, n int, order value) []indexKey {
-	if n == len(x.equal) {
-		return append(keys, indexKey{equal: string(prefix), order: order})
-	}
-	if _, many := fields[x.equal[n]].([]string); !many {
-		if v := fieldValue(fields[x.equal[n]]); v.kind != noValue {
-			keys = x.combine(keys, v.append(prefix), fields, n+1, order)
+// combine adds the keys of all combinations of the values of fields, behind a prefix.
+func (s *scratch) combine(fields []int, prefix []byte, order value) error {
+	start := len(s.equal)
+	s.equal = append(s.equal, prefix...)
+	for n, field := range fields {
+		raw := s.fields[field]
+		if len(raw) == 0 || raw[0] != '[' {
+			var ok bool
+			var err error
+			if s.equal, ok, err = appendTerm(s.equal, raw); err != nil || !ok {
+				return err
+			}
+			continue
 		}
-		return keys
+		values, err := terms(raw)
+		if err != nil {
+			return err
+		}
+		so := s.equal[start:len(s.equal):len(s.equal)]
+		for _, v := range values {
+			if err := s.combine(fields[n+1:], v.append(so), order); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for _, v := range terms(fields[x.equal[n]]) {
-		keys = x.combine(keys, v.append(prefix), fields, n+1, order)
-	}
-	return keys
+	s.keys = append(s.keys, indexKey{s.equal[start:len(s.equal):len(s.equal)], order})
+	return nil
 }
 
 // update moves a document to where it belongs in index number i of its collection.
 func (x *index) update(e *entry, i int, keys []indexKey) {
-	old := e.indexed[i]
-	if len(old) == len(keys) {
-		same := true
-		for k := range keys {
-			same = same && old[k].key == keys[k].equal && old[k].posting.value == keys[k].order
+	places := e.indexed[i]
+	if len(places) != len(keys) {
+		for k := range places {
+			x.leave(&places[k])
 		}
-		if same {
-			return
+		places = make([]indexed, len(keys)) // new memory: lists have pointers to the postings
+		for k := range places {
+			places[k].posting = posting{id: e.doc.ID, entry: e}
+		}
+		e.indexed[i] = places
+	}
+	// Combinations of values come in the same order every time, so most documents stay in most of their lists. A document is
+	// never twice in one: it leaves all that it has to before it comes anew.
+	for k := range places {
+		p := &places[k]
+		if p.list != nil && (p.list.key != string(keys[k].equal) || p.posting.value != keys[k].order) {
+			x.leave(p)
+			p.list = nil
 		}
 	}
-	for _, o := range old {
-		list := x.lists[o.key]
-		if list.remove(o.posting); list.len == 0 {
-			delete(x.lists, o.key)
+	for k := range places {
+		p := &places[k]
+		if p.list != nil {
+			continue
 		}
-	}
-	old = old[:0]
-	for _, key := range keys {
-		list := x.lists[key.equal]
-		if list == nil {
-			list = &sorted{}
-			x.lists[key.equal] = list
+		if p.list = x.lists[string(keys[k].equal)]; p.list == nil {
+			p.list = &sorted{key: string(keys[k].equal)}
+			x.lists[p.list.key] = p.list
 		}
-		p := &posting{value: key.order, id: e.doc.ID, entry: e}
-		list.insert(p)
-		old = append(old, indexed{key: key.equal, posting: p})
+		p.posting.value = keys[k].order
+		p.list.insert(&p.posting)
 	}
-	e.indexed[i] = old
+}
+
+// leave takes a document out of a list, and forgets the list with its last document.
+func (x *index) leave(place *indexed) {
+	if place.list.remove(&place.posting); place.list.len == 0 {
+		delete(x.lists, place.list.key)
+	}
 }

@@ -7,10 +7,12 @@ import (
 	"github.com/nvent-go/nvent/adapter"
 )
 
-// job is a job of a queue. The mutex of the queue guards it, except for what has been handed out.
+// job is a job of a queue. The mutex of the queue guards it.
 type job struct {
-	first delivery  // saves an allocation for the delivery that most jobs have only one of
-	last  *delivery // what was handed out last, or is going to be
+	spec    adapter.NewJob // what it was enqueued with; it never changes
+	created time.Time
+	started time.Time // the last delivery
+	held    *delivery // that has it while it is active, else nil
 
 	state  adapter.JobState
 	seq    uint64 // place in line
@@ -38,46 +40,30 @@ type annotation struct {
 	dropped  int      // lines before them
 }
 
-// delivery is a job as a handler has it. d is not written after it was handed out, so that its handler may read it at any
-// time, even when the lease is gone and the job has another delivery.
+// delivery is a job as a handler has it. It belongs to a worker, which uses it for one job after another. d is not written
+// while the handler runs, so that it may be read at any time, even when the lease is gone and another worker has the job.
 type delivery struct {
 	d        adapter.Delivery
 	ctx      *jobContext
-	job      *job
+	number   uint64 // of its ticket
+	job      *job   // not to be looked at unless live
 	consumer *consumer
 	live     bool // the lease holds; guarded by the mutex of the queue
-	used     bool // handed out
-	returned bool // its handler has
 	orphan   bool // the instance was killed: the lease runs out at job.due
 	late     bool // beyond its Timeout: likewise
 }
 
-// jobPool has the jobs that newJob uses again.
+// jobPool has the jobs that queues have forgotten.
 var jobPool = sync.Pool{New: func() any { return new(job) }}
 
 func newJob(spec *adapter.NewJob, now time.Time) *job {
 	j := jobPool.Get().(*job)
-	*j = job{index: -1}
-	j.last = &j.first
-	j.first.d.NewJob, j.first.d.CreatedAt = *spec, now
+	*j = job{spec: *spec, created: now, index: -1}
 	return j
 }
 
-// free lets a job that the queue has forgotten be used again, if nobody else can have it: a handler that has not returned,
-// maybe of an earlier delivery, reads its delivery.
-func (j *job) free() {
-	if j.last == &j.first && (!j.first.used || j.first.returned) {
-		jobPool.Put(j)
-	}
-}
-
-// spec is what the job was enqueued with. It never changes.
-func (j *job) spec() *adapter.NewJob { return &j.last.d.NewJob }
-
 func (j *job) snapshot() adapter.Job {
-	s := j.last.d.Job
-	s.State, s.RawState = j.state, ""
-	s.Attempt, s.Delivery = j.attempt, j.delivered
+	s := adapter.Job{NewJob: j.spec, State: j.state, Attempt: j.attempt, Delivery: j.delivered, CreatedAt: j.created, StartedAt: j.started}
 	s.Result, s.Error, s.FinishedAt = j.result, j.err, j.finished
 	if j.annotation != nil {
 		s.Progress = j.annotation.progress
@@ -87,7 +73,7 @@ func (j *job) snapshot() adapter.Job {
 
 // lease is how long a silent consumer keeps the job.
 func (j *job) lease(o *Options) time.Duration {
-	if l := j.spec().Lease; l > 0 {
+	if l := j.spec.Lease; l > 0 {
 		return l
 	}
 	return o.DefaultLease
@@ -95,7 +81,7 @@ func (j *job) lease(o *Options) time.Duration {
 
 // keep returns how long the finished job is kept, and how many of its state are.
 func (j *job) keep(o *Options) (time.Duration, int) {
-	k := &j.spec().Keep
+	k := &j.spec.Keep
 	age, count := k.Completed, o.KeepCompletedCount
 	fallback := o.KeepCompleted
 	if j.state == adapter.JobFailed {

@@ -4,8 +4,8 @@ import (
 	"container/heap"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -29,9 +29,10 @@ type jobQueue struct {
 	delayed   int
 	shortKept bool // some finished job is kept for another time than the ones before it
 	seq       uint64
-	receipt   uint64
+	handed    [256]*delivery // some that are live, by number: most settlements find theirs without a look at jobs
 	paused    bool
 
+	tickets   atomic.Uint64
 	consumers []*consumer
 	turn      int  // of the consumers: who is asked first
 	calling   bool // a worker has been called and has not come yet
@@ -55,14 +56,27 @@ func (b *Backend) queue(name string, create bool) *jobQueue {
 	return q
 }
 
+// lock locks the queue, as all that happens for every job does. It spins longer than a mutex would: workers and callers of
+// Enqueue meet here all the time, and soon leave again. A mutex never spins on a processor that has other goroutines to run,
+// and a worker that waits makes room for the next one to come and wait.
+func (q *jobQueue) lock() {
+	const attempts = 1000 // some microseconds
+	for range attempts {
+		if q.mu.TryLock() {
+			return
+		}
+	}
+	q.mu.Lock()
+}
+
 // add puts a new job where it belongs.
 func (q *jobQueue) add(j *job, now time.Time) {
-	q.jobs[j.spec().ID] = j
+	q.jobs[j.spec.ID] = j
 	q.all.add(j)
 	q.seq++
 	j.seq = q.seq
 	q.event(adapter.EventAdded, j, now, nil)
-	if runAt := j.spec().RunAt; runAt.After(now) {
+	if runAt := j.spec.RunAt; runAt.After(now) {
 		q.delay(j, runAt)
 	} else {
 		q.wait(j, now)
@@ -101,7 +115,11 @@ func (q *jobQueue) leave(j *job) {
 		q.delayed--
 		heap.Remove(&q.timed, j.index)
 	case adapter.JobActive:
-		j.last.live = false
+		if at := q.place(j.held.number); *at == j.held {
+			*at = nil
+		}
+		j.held.live = false
+		j.held = nil
 		q.active.remove(j)
 		if j.index >= 0 {
 			heap.Remove(&q.timed, j.index)
@@ -115,13 +133,16 @@ func (q *jobQueue) leave(j *job) {
 
 // forget removes a job that has left. It must not be looked at after that.
 func (q *jobQueue) forget(j *job) {
-	delete(q.jobs, j.spec().ID)
+	delete(q.jobs, j.spec.ID)
 	q.all.remove(j)
-	j.free()
+	jobPool.Put(j)
 }
 
-// take hands the next job to a consumer, under a context that has not been used, or returns nil.
-func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
+// place returns where a delivery may be found by its number.
+func (q *jobQueue) place(number uint64) **delivery { return &q.handed[number%uint64(len(q.handed))] }
+
+// take hands the next job to a worker, under a ticket that has not been used, or returns nil.
+func (q *jobQueue) take(w *worker) *delivery {
 	if q.paused {
 		return nil
 	}
@@ -129,28 +150,31 @@ func (q *jobQueue) take(c *consumer, ctx *jobContext) *delivery {
 	if j == nil {
 		return nil
 	}
-	now := q.b.now()
-	d := j.last
-	if d.used {
-		d = &delivery{d: adapter.Delivery{Job: adapter.Job{NewJob: *j.spec(), CreatedAt: d.d.CreatedAt}}}
-		j.last = d
+	t := &w.ticket
+	j.started = t.at
+	if j.started.Before(j.created) {
+		j.started = j.created // the ticket is older than the job
 	}
 	j.state = adapter.JobActive
 	j.delivered++
 	q.active.push(j)
-	q.receipt++
-	d.job, d.consumer, d.live, d.used = j, c, true, true
-	d.ctx = ctx
-	d.d.State, d.d.Attempt, d.d.Delivery, d.d.Error = adapter.JobActive, j.attempt, j.delivered, j.err
-	d.d.StartedAt = now
-	d.d.Receipt = strconv.FormatUint(q.receipt, 36)
+	d := &w.delivery
+	*d = delivery{
+		d: adapter.Delivery{Receipt: t.receipt, Job: adapter.Job{
+			NewJob: j.spec, State: adapter.JobActive, Attempt: j.attempt, Delivery: j.delivered, Error: j.err,
+			CreatedAt: j.created, StartedAt: j.started,
+		}},
+		ctx: t.ctx, number: t.number, job: j, consumer: w.consumer, live: true,
+	}
+	j.held = d
+	*q.place(t.number) = d
 	if j.annotation != nil {
 		d.d.Progress = j.annotation.progress
 	}
-	if t := d.d.Timeout; t > 0 {
-		q.setDue(j, now.Add(t))
+	if limit := j.spec.Timeout; limit > 0 {
+		q.setDue(j, j.started.Add(limit))
 	}
-	q.event(adapter.EventActive, j, now, nil)
+	q.event(adapter.EventActive, j, j.started, nil)
 	return d
 }
 
@@ -253,10 +277,10 @@ func (q *jobQueue) expire(now time.Time) {
 
 // loseLease takes a delivery from its consumer.
 func (q *jobQueue) loseLease(j *job, now time.Time) {
-	j.last.ctx.end(adapter.ErrLeaseLost)
-	if j.lost++; j.lost > j.spec().Redeliver {
+	j.held.ctx.end(adapter.ErrLeaseLost)
+	if j.lost++; j.lost > j.spec.Redeliver {
 		q.fail(j, fmt.Sprintf("lease lost %d times (redeliver is %d), last by consumer %q: it stopped without settling the job",
-			j.lost, j.spec().Redeliver, j.last.consumer.name), now)
+			j.lost, j.spec.Redeliver, j.held.consumer.name), now)
 		return
 	}
 	q.release(j, 0, now)
@@ -298,12 +322,12 @@ func (q *jobQueue) tick() {
 			q.leave(j)
 			q.wait(j, now)
 			q.call()
-		case j.last.orphan || j.last.late:
+		case j.held.orphan || j.held.late:
 			q.loseLease(j, now)
 		default:
 			// The handler has this one lease left to settle what it has: it is not renewed any more.
-			j.last.late = true
-			j.last.ctx.end(adapter.ErrTimeout)
+			j.held.late = true
+			j.held.ctx.end(adapter.ErrTimeout)
 			q.setDue(j, now.Add(j.lease(&q.b.o)))
 		}
 	}

@@ -19,7 +19,7 @@ func newLine() line { return line{heap: jobHeap{less: ahead}} }
 
 // ahead reports whether a goes before b.
 func ahead(a, b *job) bool {
-	if p, q := a.spec().Priority, b.spec().Priority; p != q {
+	if p, q := a.spec.Priority, b.spec.Priority; p != q {
 		return p > q
 	}
 	return a.seq < b.seq
@@ -28,7 +28,7 @@ func ahead(a, b *job) bool {
 func (l *line) len() int { return l.live + len(l.heap.jobs) }
 
 func (l *line) push(j *job) {
-	if j.spec().Priority != 0 || j.seq < l.newest {
+	if j.spec.Priority != 0 || j.seq < l.newest {
 		heap.Push(&l.heap, j)
 		return
 	}
@@ -78,10 +78,10 @@ func (l *line) remove(j *job) {
 // oldest returns when the job that has waited longest was made.
 func (l *line) oldest() (t time.Time) {
 	if j := l.front(); j != nil {
-		t = j.last.d.CreatedAt
+		t = j.created
 	}
 	for _, j := range l.heap.jobs {
-		if c := j.last.d.CreatedAt; t.IsZero() || c.Before(t) {
+		if c := j.created; t.IsZero() || c.Before(t) {
 			t = c
 		}
 	}

@@ -119,7 +119,7 @@ func (q *jobQueue) candidates(query *adapter.JobQuery) (few []*job, ok bool) {
 }
 
 func matches(j *job, query *adapter.JobQuery) bool {
-	spec := j.spec()
+	spec := &j.spec
 	if len(query.States) > 0 && !slices.Contains(query.States, j.state) || query.Name != "" && query.Name != spec.Name {
 		return false
 	}
@@ -128,7 +128,7 @@ func matches(j *job, query *adapter.JobQuery) bool {
 			return false
 		}
 	}
-	made := j.last.d.CreatedAt
+	made := j.created
 	return (query.After.IsZero() || made.After(query.After)) && (query.Before.IsZero() || made.Before(query.Before))
 }
 
@@ -203,7 +203,7 @@ func (q *jobQueue) selected(states []adapter.JobState, sel adapter.Selection, no
 
 func (q *jobQueue) apply(a adapter.JobAction, j *job, now time.Time) {
 	if a == adapter.ActionCancel && j.state == adapter.JobActive {
-		j.last.ctx.end(adapter.ErrCanceled)
+		j.held.ctx.end(adapter.ErrCanceled)
 	}
 	q.leave(j)
 	switch a {

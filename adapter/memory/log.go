@@ -20,8 +20,22 @@ type log struct {
 	runs    []run
 }
 
-// run is what one append has added.
-type run []adapter.Record
+// run is what one append has added: the records as they were given, and what the store has assigned to them.
+type run struct {
+	first   uint64
+	at      time.Time
+	records []adapter.Record // not empty
+}
+
+// end returns the seq behind the run.
+func (r *run) end() uint64 { return r.first + uint64(len(r.records)) }
+
+// record returns record number i.
+func (r *run) record(i int) adapter.Record {
+	record := r.records[i]
+	record.Seq, record.At = r.first+uint64(i), r.at
+	return record
+}
 
 func (sh *shard) log(p *partition, subject string) *log {
 	l := sh.logs[subject]
@@ -39,12 +53,11 @@ func (l *log) append(records []adapter.Record, now time.Time) uint64 {
 	if len(records) == 0 {
 		return first
 	}
-	r := slices.Clone(run(records))
-	for i := range r {
-		l.last++
-		r[i].Seq, r[i].At = l.last, now
+	if cap(records) > 2*len(records) { // the log may live long
+		records = slices.Clone(records)
 	}
-	l.runs = append(l.runs, r)
+	l.runs = append(l.runs, run{first, now, records})
+	l.last += uint64(len(records))
 	l.dropped = false
 	return first
 }
@@ -56,11 +69,11 @@ func (l *log) trim() {
 
 // from returns the position of a seq that is kept: its run, and its index there.
 func (l *log) from(seq uint64) (runIndex, index int) {
-	i := sort.Search(len(l.runs), func(i int) bool { return l.runs[i][len(l.runs[i])-1].Seq >= seq })
+	i := sort.Search(len(l.runs), func(i int) bool { return l.runs[i].end() > seq })
 	if i == len(l.runs) {
 		return i, 0
 	}
-	return i, int(seq - l.runs[i][0].Seq)
+	return i, int(seq - l.runs[i].first)
 }
 
 // read returns the records that r selects. See [adapter.Store].
@@ -73,7 +86,7 @@ func (l *log) read(r *adapter.Range) ([]adapter.Record, error) {
 				return nil, trimmed
 			}
 			if i, k := l.from(seq); i < len(l.runs) {
-				found = append(found, l.runs[i][k])
+				found = append(found, l.runs[i].record(k))
 			}
 		}
 		return found, nil
@@ -105,9 +118,9 @@ func (l *log) forward(seq uint64, limit int, types []string) []adapter.Record {
 	found := make([]adapter.Record, 0, min(uint64(limit), l.last-seq+1))
 	i, k := l.from(seq)
 	for ; i < len(l.runs); i, k = i+1, 0 {
-		for ; k < len(l.runs[i]); k++ {
-			if record := &l.runs[i][k]; len(types) == 0 || slices.Contains(types, record.Type) {
-				if found = append(found, *record); len(found) == limit {
+		for r := &l.runs[i]; k < len(r.records); k++ {
+			if len(types) == 0 || slices.Contains(types, r.records[k].Type) {
+				if found = append(found, r.record(k)); len(found) == limit {
 					return found
 				}
 			}
@@ -123,9 +136,9 @@ func (l *log) backward(before uint64, limit int, types []string) []adapter.Recor
 	found := make([]adapter.Record, 0, min(uint64(limit), before-l.first))
 	i, k := l.from(before - 1)
 	for {
-		for ; k >= 0; k-- {
-			if record := &l.runs[i][k]; len(types) == 0 || slices.Contains(types, record.Type) {
-				if found = append(found, *record); len(found) == limit {
+		for r := &l.runs[i]; k >= 0; k-- {
+			if len(types) == 0 || slices.Contains(types, r.records[k].Type) {
+				if found = append(found, r.record(k)); len(found) == limit {
 					return found
 				}
 			}
@@ -133,6 +146,6 @@ func (l *log) backward(before uint64, limit int, types []string) []adapter.Recor
 		if i--; i < 0 {
 			return found
 		}
-		k = len(l.runs[i]) - 1
+		k = len(l.runs[i].records) - 1
 	}
 }

@@ -228,7 +228,7 @@ type cursor struct {
 }
 
 func encodeCursor(p *posting) string {
-	text, _ := json.Marshal(cursor{p.value.kind, p.value.text, p.id}) // strings and a number always have a JSON form
+	text, _ := json.Marshal(cursor{p.value.kind, p.value.canonical(), p.id}) // strings and a number always have a JSON form
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 

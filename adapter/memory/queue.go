@@ -64,8 +64,9 @@ func (in *Queue) usable(ctx context.Context, op string) error {
 	}
 }
 
-// batch is how many jobs are added under one lock, so that workers need not wait for a large call of Enqueue.
-const batch = 64
+// batch is how many jobs are added under one lock, so that workers need not wait for a large call of Enqueue. While they wait
+// they only spin if it is short: see [jobQueue.lock].
+const batch = 16
 
 // Enqueue adds jobs. See [adapter.Queue].
 func (in *Queue) Enqueue(ctx context.Context, jobs ...adapter.NewJob) ([]adapter.Enqueued, error) {
@@ -83,27 +84,32 @@ func (in *Queue) Enqueue(ctx context.Context, jobs ...adapter.NewJob) ([]adapter
 		for to < len(jobs) && to-from < batch && jobs[to].Queue == jobs[from].Queue {
 			to++
 		}
-		in.b.queue(jobs[from].Queue, true).enqueue(jobs[from:to], results[from:to])
+		q := in.b.queue(jobs[from].Queue, true)
+		full := q.enqueue(jobs[from:to], results[from:to])
+		if full && (to == len(jobs) || jobs[to].Queue != q.name) {
+			q.grow()
+		}
 		from = to
 	}
 	return results, nil
 }
 
-// enqueue adds a batch of jobs of this queue.
-func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) {
+// enqueue adds a batch of jobs of this queue. It reports whether jobs wait and all workers are busy.
+func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) (full bool) {
 	now := q.b.now()
 	var made [batch]*job // before the lock is taken
 	for i := range jobs {
 		made[i] = newJob(&jobs[i], now)
 	}
-	q.mu.Lock()
+	q.lock()
+	defer q.mu.Unlock()
 	for i, j := range made[:len(jobs)] {
 		id := jobs[i].ID
 		results[i].ID = id
 		if old := q.jobs[id]; old != nil {
 			if !q.expired(old, now) {
 				results[i].Existing = old.state
-				j.free()
+				jobPool.Put(j)
 				continue
 			}
 			q.leave(old)
@@ -112,11 +118,7 @@ func (q *jobQueue) enqueue(jobs []adapter.NewJob, results []adapter.Enqueued) {
 		q.add(j, now)
 	}
 	called := q.call()
-	full := !called && q.waiting.len() > 0 && !q.paused && len(q.consumers) > 0
-	q.mu.Unlock()
-	if full {
-		q.grow()
-	}
+	return !called && q.waiting.len() > 0 && !q.paused && len(q.consumers) > 0
 }
 
 // Consume takes jobs until ctx ends. A Concurrency below 1 counts as 1, and Prefetch is not needed: taking a job costs

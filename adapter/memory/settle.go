@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -28,7 +29,7 @@ func (in *Queue) Settle(ctx context.Context, s ...adapter.Settlement) []error {
 		q := in.b.queue(s[from].Queue, false)
 		now := in.b.now()
 		if q != nil {
-			q.mu.Lock()
+			q.lock()
 		}
 		for i := from; i < to; i++ {
 			err := q.settle(&s[i], now)
@@ -88,8 +89,13 @@ func (q *jobQueue) held(id, receipt string) *job {
 	if q == nil {
 		return nil
 	}
+	if number, err := strconv.ParseUint(receipt, receiptBase, 64); err == nil {
+		if d := *q.place(number); d != nil && d.d.Receipt == receipt && d.d.ID == id {
+			return d.job
+		}
+	}
 	j := q.jobs[id]
-	if j == nil || !j.last.live || j.last.d.Receipt != receipt {
+	if j == nil || j.held == nil || j.held.d.Receipt != receipt {
 		return nil
 	}
 	return j

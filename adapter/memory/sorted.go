@@ -27,6 +27,7 @@ func (p *posting) compare(o *posting) int {
 
 // sorted is a list of postings in order, kept in blocks that are small enough to insert into.
 type sorted struct {
+	key    string       // of the index's lists, if it is one of them
 	blocks [][]*posting // none is empty
 	len    int
 }
@@ -45,9 +46,14 @@ func (s *sorted) insert(p *posting) {
 		s.blocks = append(s.blocks, append(make([]*posting, 0, 8), p))
 		return
 	}
-	i := min(s.block(p), len(s.blocks)-1)
+	i := len(s.blocks) - 1
 	b := s.blocks[i]
-	k, _ := slices.BinarySearchFunc(b, p, (*posting).compare)
+	k := len(b)
+	if b[k-1].compare(p) > 0 { // most come in order
+		i = s.block(p)
+		b = s.blocks[i]
+		k, _ = slices.BinarySearchFunc(b, p, (*posting).compare)
+	}
 	b = slices.Insert(b, k, p)
 	s.blocks[i] = b
 	if len(b) > maxBlock {

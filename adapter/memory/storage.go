@@ -28,7 +28,7 @@ type shard struct {
 	keys        map[string]*keyEntry
 	sortedKeys  sorted
 	expiring    expiryHeap
-	fields      fieldBuffer
+	scratch     scratch
 	_           [64]byte // keeps the locks of two shards out of one cache line
 }
 
@@ -106,8 +106,9 @@ func (sh *shard) partition(name string, now time.Time) *partition {
 	}
 	if due(p.logsAt, now) {
 		sh.trim(p)
+		return sh.partitions[name] // trimming may have forgotten it
 	}
-	return sh.partitions[name] // trimming may have forgotten it
+	return p
 }
 
 func (sh *shard) makePartition(name string) *partition {
@@ -119,9 +120,12 @@ func (sh *shard) makePartition(name string) *partition {
 }
 
 // put writes a document and returns its new version.
-func (sh *shard) put(p *partition, c *collection, d *adapter.Doc, keys [][]indexKey) adapter.Version {
+func (sh *shard) put(p *partition, put *put, d *adapter.Doc) adapter.Version {
 	sh.version++
-	e := c.docs[d.ID]
+	c, e := put.collection, put.entry
+	if e == nil {
+		e = c.docs[d.ID] // the batch may have put it before
+	}
 	if e == nil {
 		e = &entry{collection: c, partition: p, next: p.entries, indexed: make([][]indexed, len(c.indexes))}
 		e.byID = posting{id: d.ID, entry: e}
@@ -137,7 +141,7 @@ func (sh *shard) put(p *partition, c *collection, d *adapter.Doc, keys [][]index
 	e.doc.Version = sh.version
 	sh.expiring.set(&e.expiry, d.ExpireAt)
 	for i, index := range c.indexes {
-		index.update(e, i, keys[i])
+		index.update(e, i, put.keys[i])
 	}
 	return sh.version
 }

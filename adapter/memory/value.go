@@ -17,7 +17,7 @@ import (
 type value struct {
 	kind   kind
 	number float64 // the nearest one
-	text   string  // of a string; of a number its canonical form; of a boolean its name
+	text   string  // of a string; of a boolean its name; of a number its canonical form, unless number says it all
 }
 
 type kind uint8
@@ -40,27 +40,73 @@ func (v value) compare(o value) int {
 	if c := cmp.Compare(v.number, o.number); c != 0 || v.text == o.text {
 		return c
 	}
-	a, _ := new(big.Rat).SetString(v.text)
-	b, _ := new(big.Rat).SetString(o.text)
+	a, _ := new(big.Rat).SetString(v.canonical())
+	b, _ := new(big.Rat).SetString(o.canonical())
 	if a == nil || b == nil { // exponents that big refuses to expand: any fixed order will do
-		return strings.Compare(v.text, o.text)
+		return strings.Compare(v.canonical(), o.canonical())
 	}
 	return a.Cmp(b)
 }
 
-// append appends a form that is equal for equal values only.
-func (v value) append(dst []byte) []byte {
-	dst = append(dst, byte(v.kind))
-	dst = strconv.AppendInt(dst, int64(len(v.text)), 10)
-	return append(append(dst, ':'), v.text...)
+// canonical returns the text of a value.
+func (v value) canonical() string {
+	if v.kind == numberValue && v.text == "" {
+		return strconv.FormatInt(int64(v.number), 10)
+	}
+	return v.text
 }
 
-// fieldValue returns the value of what adapter.Fields has found. Arrays have none: see terms.
+// append appends a form that is equal for equal values only. No document has a U+0000 in its strings.
+func (v value) append(dst []byte) []byte {
+	if v.kind == numberValue && v.text == "" {
+		return append(strconv.AppendInt(append(dst, byte(v.kind)), int64(v.number), 10), 0)
+	}
+	return append(append(append(dst, byte(v.kind)), v.text...), 0)
+}
+
+// smallInteger returns an integer of a few digits, which a float64 holds exactly. ok is false for everything else.
+func smallInteger(text []byte) (n float64, ok bool) {
+	digits := text
+	negative := len(text) > 0 && text[0] == '-'
+	if negative {
+		digits = text[1:]
+	}
+	if len(digits) == 0 || len(digits) > 15 || digits[0] == '0' && len(text) > 1 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + float64(c-'0')
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// rawValue returns the value of what adapter.RawFields has found. Arrays have none: see terms.
+func rawValue(raw json.RawMessage) (value, error) {
+	if n, ok := smallInteger(raw); ok {
+		return value{kind: numberValue, number: n}, nil
+	}
+	if raw == nil {
+		return value{}, nil
+	}
+	field, err := adapter.FieldValue(raw)
+	return fieldValue(field), err
+}
+
+// fieldValue returns the value of what adapter.FieldValue has returned.
 func fieldValue(field any) value {
 	switch f := field.(type) {
 	case string:
 		return value{kind: stringValue, text: f}
 	case json.Number:
+		if n, ok := smallInteger([]byte(f)); ok {
+			return value{kind: numberValue, number: n}
+		}
 		n, _ := strconv.ParseFloat(string(f), 64) // out of range is infinite, which sorts right
 		return value{kind: numberValue, number: n, text: string(f)}
 	case bool:
@@ -69,15 +115,22 @@ func fieldValue(field any) value {
 	return value{}
 }
 
-// terms returns the values that an equality of the field matches: one, or each element of an array once.
-func terms(field any) []value {
-	list, ok := field.([]string)
-	if !ok {
-		if v := fieldValue(field); v.kind != noValue {
-			return []value{v}
-		}
-		return nil
+// appendTerm appends the value of what adapter.RawFields has found, in the form of value.append. ok is false if it has none.
+func appendTerm(dst []byte, raw json.RawMessage) (_ []byte, ok bool, err error) {
+	if n := len(raw); n > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return append(append(append(dst, byte(stringValue)), raw[1:n-1]...), 0), true, nil
 	}
+	v, err := rawValue(raw)
+	return v.append(dst), v.kind != noValue, err
+}
+
+// terms returns the values that an equality of an array matches: each element of it once.
+func terms(raw json.RawMessage) ([]value, error) {
+	field, err := adapter.FieldValue(raw)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := field.([]string)
 	values := make([]value, 0, len(list))
 	seen := make(map[string]bool, len(list))
 	for _, s := range list {
@@ -86,7 +139,7 @@ func terms(field any) []value {
 			values = append(values, value{kind: stringValue, text: s})
 		}
 	}
-	return values
+	return values, nil
 }
 
 // queryValue returns the value of an argument of a query.

@@ -26,7 +26,7 @@ func (q *jobQueue) event(t adapter.EventType, j *job, at time.Time, data json.Ra
 	}
 	e := adapter.QueueEvent{Type: t, Queue: q.name, At: at, Data: data}
 	if j != nil {
-		e.JobID = j.spec().ID
+		e.JobID = j.spec.ID
 	}
 	for _, w := range q.watchers {
 		if len(w.events) == watchBuffer {

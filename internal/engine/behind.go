@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,41 +16,43 @@ const behindDelay = 5 * time.Millisecond
 // slowTick is how often the log lines of long-running handlers are recorded.
 const slowTick = 250 * time.Millisecond
 
-// writeBehind records, for handlers that take their time, that they started and what they log.
+// writeBehind looks after handlers that take their time: it records that they started and what they log, and arms the timers
+// of their timeouts. Most handlers are done before.
 type writeBehind struct {
 	e    *Engine
 	mu   sync.Mutex
-	news []watched // in the order of their due time
-	old  map[*stepRun]struct{}
-	wake chan struct{}
-}
-
-type watched struct {
-	w   *stepRun
-	due time.Time
+	news []*stepRun // in the order of their beginning
+	slow map[*stepRun]struct{}
+	wake chan struct{} // there are news
+	due  chan struct{} // there is something to record
 }
 
 func (b *writeBehind) init(e *Engine) {
 	b.e = e
-	b.old = map[*stepRun]struct{}{}
+	b.slow = map[*stepRun]struct{}{}
 	b.wake = make(chan struct{}, 1)
+	b.due = make(chan struct{}, 1)
 }
 
 // watch takes note of a handler that begins.
 func (b *writeBehind) watch(w *stepRun) {
-	due := b.e.Clock.Now().Add(behindDelay)
 	b.mu.Lock()
-	b.news = append(b.news, watched{w, due})
+	b.news = append(b.news, w)
 	first := len(b.news) == 1
 	b.mu.Unlock()
 	if first {
-		select {
-		case b.wake <- struct{}{}:
-		default:
-		}
+		signal(b.wake)
 	}
 }
 
+func signal(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// run finds out which handlers take their time. It never waits for the store: timeouts depend on it.
 func (b *writeBehind) run(ctx context.Context) {
 	for {
 		wait, busy := b.next()
@@ -61,54 +64,67 @@ func (b *writeBehind) run(ctx context.Context) {
 				return
 			}
 		}
-		if wait > 0 {
-			if !b.e.sleep(ctx, wait) {
-				return
-			}
+		if wait > 0 && !b.e.sleep(ctx, wait) {
+			return
 		}
-		b.flush(ctx)
+		b.sort()
 	}
 }
 
-// next returns how long until there is something to do.
+// next returns how long until there is something to find out.
 func (b *writeBehind) next() (wait time.Duration, busy bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case len(b.news) > 0:
-		return b.news[0].due.Sub(b.e.Clock.Now()), true
-	case len(b.old) > 0:
-		return slowTick, true
+	if len(b.news) == 0 {
+		return 0, false
 	}
-	return 0, false
+	return b.news[0].began.Add(behindDelay).Sub(b.e.Clock.Now()), true
 }
 
-// flush records what is due.
-func (b *writeBehind) flush(ctx context.Context) {
-	now := b.e.Clock.Now()
-	var due []*stepRun
+// sort takes those that are not new any more and still run to the slow ones.
+func (b *writeBehind) sort() {
+	until := b.e.Clock.Now().Add(-behindDelay)
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	n := 0
-	for n < len(b.news) && !b.news[n].due.After(now) {
-		if w := b.news[n].w; !w.claimed.taken.Load() {
-			b.old[w] = struct{}{}
+	for ; n < len(b.news) && !b.news[n].began.After(until); n++ {
+		if w := b.news[n]; !w.claimed.taken.Load() {
+			w.arm()
+			b.slow[w] = struct{}{}
 		}
-		b.news[n] = watched{}
-		n++
 	}
-	if b.news = b.news[n:]; len(b.news) == 0 {
-		b.news = nil
+	b.news = slices.Delete(b.news, 0, n)
+	if len(b.slow) > 0 {
+		signal(b.due)
 	}
-	for w := range b.old {
-		if w.claimed.taken.Load() {
-			delete(b.old, w)
-			continue
+}
+
+// record records what the slow ones have to record, as soon as they are slow, and then now and then.
+func (b *writeBehind) record(ctx context.Context) {
+	tick := b.e.Clock.AfterFunc(slowTick, func() { signal(b.due) })
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.due:
+		case <-ctx.Done():
+			return
 		}
-		due = append(due, w)
-	}
-	b.mu.Unlock()
-	for _, w := range due {
-		w.recordBehind(ctx)
+		var due []*stepRun
+		b.mu.Lock()
+		for w := range b.slow {
+			if w.claimed.taken.Load() {
+				delete(b.slow, w)
+			} else {
+				due = append(due, w)
+			}
+		}
+		b.mu.Unlock()
+		for _, w := range due {
+			w.recordBehind(ctx)
+		}
+		if len(due) > 0 {
+			tick.Reset(slowTick)
+		}
 	}
 }
 
@@ -120,7 +136,7 @@ func (w *stepRun) recordBehind(ctx context.Context) {
 	}
 	in := flow.Logged{Token: w.token, Lines: lines}
 	if !w.recorded {
-		in.Start = w.start
+		in.Start = &w.start
 	}
 	verdict, err := w.e.submitTo(ctx, w.b, in)
 	if err != nil {

@@ -65,7 +65,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 			return nil
 		}
 		work := b.state.Clone()
-		out := &flow.Changes{}
+		out := &flow.Changes{Records: make([]adapter.Record, 0, 3)} // of a small outcome
 		changed, stale := false, false
 		now := e.now()
 		for _, r := range batch {
@@ -111,9 +111,9 @@ func (e *Engine) write(ctx context.Context, c *change) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	call, cancel := context.WithTimeout(ctx, commitTimeout)
+	call := within(ctx, commitTimeout)
 	done, err := e.Store.Commit(call, batch)
-	cancel()
+	call.end()
 	if err == nil {
 		e.sawStoreTime(done.Now)
 		c.work.Trim()
@@ -168,8 +168,8 @@ func (e *Engine) resolve(ctx context.Context, c *change, cause error) (bool, err
 
 // load reads the state of a run into its box. A run that does not exist leaves it empty.
 func (e *Engine) load(ctx context.Context, b *box) error {
-	call, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
+	call := within(ctx, commitTimeout)
+	defer call.end()
 	docs, err := e.Store.Get(call, CollectionState, b.run)
 	if err != nil {
 		return fmt.Errorf("load run %s: %w", b.run, err)
@@ -243,15 +243,11 @@ func (e *Engine) batch(ctx context.Context, c *change) (adapter.Batch, error) {
 		return batch, err
 	}
 	if sum != nil {
-		body, err := sum.encode()
-		if err != nil {
-			return batch, fmt.Errorf("encode summary: %w", err)
-		}
 		v := adapter.AnyVersion
 		if c.begin != nil {
 			v = adapter.Absent
 		}
-		batch.Puts = append(batch.Puts, adapter.Doc{Collection: CollectionRuns, ID: b.run, Version: v, Body: body})
+		batch.Puts = append(batch.Puts, adapter.Doc{Collection: CollectionRuns, ID: b.run, Version: v, Body: sum.encode()})
 	}
 	switch {
 	case s.Status.Ended():
@@ -333,7 +329,7 @@ func (e *Engine) follow(c *change) {
 		e.removeJobs(b, c.out.Remove)
 	}
 	if len(c.out.Records) > 0 {
-		e.hub.notify(b.run)
+		e.hub.wrote(b.run, c.work, c.out.Records)
 		e.hints.send(b.run, c.work.Seq)
 		if e.Recorded != nil {
 			e.Recorded(b.run, c.out.Records)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/nvent-go/nvent/adapter"
 )
 
 // handlerContext is the context of a running handler. It ends with its delivery, with the instance's abort, or by cancel.
@@ -11,6 +13,8 @@ import (
 type handlerContext struct {
 	parent context.Context // of the delivery
 	abort  context.Context
+	job    heldJob
+	room   [1]adapter.Settlement // for the end of the delivery: part of the context to save an allocation
 
 	mu     sync.Mutex
 	cause  error // of cancel
@@ -72,4 +76,32 @@ func (c *handlerContext) Err() error {
 	return ctx.Err()
 }
 
-func (c *handlerContext) Value(key any) any { return c.made().Value(key) }
+func (c *handlerContext) Value(key any) any {
+	if key == (jobKey{}) && c.job.delivery != nil {
+		return &c.job
+	}
+	return c.made().Value(key)
+}
+
+// heldJob is a delivery of a plain job, and the queue that it came from.
+type heldJob struct {
+	delivery *adapter.Delivery
+	queue    adapter.Queue
+}
+
+type jobKey struct{}
+
+// JobOf returns the delivery whose handler got ctx, and the queue that it came from. ok is false for any other context, and
+// for steps of flows. The delivery is the adapter's: it must not be used once the handler has returned.
+func JobOf(ctx context.Context) (d *adapter.Delivery, q adapter.Queue, ok bool) {
+	j, _ := ctx.Value(jobKey{}).(*heldJob)
+	if j == nil || j.delivery == nil {
+		return nil, nil, false
+	}
+	return j.delivery, j.queue, true
+}
+
+// WithJob returns a context for which JobOf returns d and q; nothing, if they are nil.
+func WithJob(ctx context.Context, d *adapter.Delivery, q adapter.Queue) context.Context {
+	return context.WithValue(ctx, jobKey{}, &heldJob{d, q})
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
@@ -16,36 +15,21 @@ import (
 // definitions knows flow definitions by hash. Definitions are immutable, so what was once read stays true.
 type definitions struct {
 	store  adapter.Store
-	mu     sync.RWMutex
-	byHash map[string]*flow.Definition
-	own    map[string]*flow.Definition // by name: those that were added here
+	byHash registry[string, *flow.Definition]
+	own    registry[string, *flow.Definition] // by name: those that were added here
 }
 
-func (c *definitions) init(s adapter.Store) {
-	c.store = s
-	c.byHash = map[string]*flow.Definition{}
-	c.own = map[string]*flow.Definition{}
-}
-
-func (c *definitions) add(d *flow.Definition) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.byHash[d.Hash()] = d
-}
+func (c *definitions) add(d *flow.Definition) { c.byHash.add(d.Hash(), d) }
 
 // named returns the definition of a name that was added here, or nil.
 func (c *definitions) named(name string) *flow.Definition {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.own[name]
+	d, _ := c.own.get(name)
+	return d
 }
 
 // get returns the definition of a hash, from the store if it is not known yet.
 func (c *definitions) get(ctx context.Context, hash string) (*flow.Definition, error) {
-	c.mu.RLock()
-	d := c.byHash[hash]
-	c.mu.RUnlock()
-	if d != nil {
+	if d, ok := c.byHash.get(hash); ok {
 		return d, nil
 	}
 	docs, err := c.store.Get(ctx, CollectionDefinitions, hash)
@@ -59,7 +43,8 @@ func (c *definitions) get(ctx context.Context, hash string) (*flow.Definition, e
 	if err := json.Unmarshal(docs[0].Body, &w); err != nil {
 		return nil, fmt.Errorf("decode flow definition %s: %w", hash, err)
 	}
-	if d, err = flow.Compile(w); err != nil {
+	d, err := flow.Compile(w)
+	if err != nil {
 		return nil, fmt.Errorf("compile flow definition %s: %w", hash, err)
 	}
 	if d.Hash() != hash {
@@ -144,9 +129,8 @@ func (e *Engine) CurrentFlow(ctx context.Context, name string) (*flow.Definition
 
 // handlers knows the handlers of steps and jobs by name.
 type handlers struct {
-	mu    sync.RWMutex
-	steps map[string]flow.Handler
-	jobs  map[jobName]JobHandler
+	steps registry[string, flow.Handler]
+	jobs  registry[jobName, JobHandler]
 }
 
 type jobName struct{ queue, name string }
@@ -154,51 +138,23 @@ type jobName struct{ queue, name string }
 // JobHandler runs a plain job and says how it is settled.
 type JobHandler func(ctx context.Context, d *adapter.Delivery) adapter.Settlement
 
-func (h *handlers) init() {
-	h.steps = map[string]flow.Handler{}
-	h.jobs = map[jobName]JobHandler{}
-}
-
 // HandleStep registers a step's handler. A name that is taken is an error.
 func (e *Engine) HandleStep(h flow.Handler) error {
-	e.handlers.mu.Lock()
-	defer e.handlers.mu.Unlock()
-	if _, dup := e.handlers.steps[h.Name()]; dup {
+	if !e.handlers.steps.add(h.Name(), h) {
 		return fmt.Errorf("register handler %q: %w: there is one of this name already", h.Name(), adapter.ErrInvalid)
 	}
-	e.handlers.steps[h.Name()] = h
 	return nil
 }
 
 // HandleJob registers the handler of a kind of plain jobs. A name that is taken is an error.
 func (e *Engine) HandleJob(queue, name string, h JobHandler) error {
-	e.handlers.mu.Lock()
-	defer e.handlers.mu.Unlock()
-	key := jobName{queue, name}
-	if _, dup := e.handlers.jobs[key]; dup {
+	if !e.handlers.jobs.add(jobName{queue, name}, h) {
 		return fmt.Errorf("register handler of job %q on queue %q: %w: there is one already", name, queue, adapter.ErrInvalid)
 	}
-	e.handlers.jobs[key] = h
 	return nil
 }
 
 // StepHandlers returns the registered handlers of steps.
 func (e *Engine) StepHandlers() []flow.Handler {
-	e.handlers.mu.RLock()
-	defer e.handlers.mu.RUnlock()
-	return slices.Collect(maps.Values(e.handlers.steps))
-}
-
-func (h *handlers) step(name string) (flow.Handler, bool) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	s, ok := h.steps[name]
-	return s, ok
-}
-
-func (h *handlers) job(queue, name string) (JobHandler, bool) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	j, ok := h.jobs[jobName{queue, name}]
-	return j, ok
+	return slices.Collect(maps.Values(e.handlers.steps.all()))
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // for UUIDv5
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,11 @@ var jobSpace = uuid.MustParse("7f6c1a9e-3f0b-5d0e-9c55-1d6f0e0a7b11")
 
 // JobID returns the ID of the job that carries a token.
 func JobID(t flow.Token) string {
-	return uuid.NewSHA1(jobSpace, []byte(t.String())).String()
+	var room [160]byte
+	hash := sha1.Sum(append(append(room[:0], jobSpace[:]...), t.String()...)) //nolint:gosec // that is what a UUIDv5 is made of
+	id := uuid.UUID(hash[:16])
+	id[6], id[8] = id[6]&0x0f|5<<4, id[8]&0x3f|0x80
+	return id.String()
 }
 
 // issue enqueues the dispatches of a commit. When the queue cannot be reached it tries for a while, and then leaves them to
@@ -53,9 +58,9 @@ func (e *Engine) enqueue(jobs []adapter.NewJob) error {
 		if try > 0 && !e.sleep(e.ctx, jittered(wait)) {
 			return err
 		}
-		call, cancel := context.WithTimeout(e.ctx, commitTimeout)
+		call := within(e.ctx, commitTimeout)
 		_, err = e.Queue.Enqueue(call, jobs...)
-		cancel()
+		call.end()
 		if err == nil || refused(err) {
 			return err
 		}
@@ -145,9 +150,9 @@ func (e *Engine) removeJobs(b *box, tokens []flow.Token) {
 		ids[step.Queue] = append(ids[step.Queue], JobID(t))
 	}
 	for queue, ids := range ids {
-		call, cancel := context.WithTimeout(e.ctx, commitTimeout)
+		call := within(e.ctx, commitTimeout)
 		_, err := e.Queue.Apply(call, queue, adapter.ActionCancel, adapter.Selection{IDs: ids})
-		cancel()
+		call.end()
 		if err != nil {
 			e.alarm("remove/"+queue, "jobs of an ended run stay in the queue until they are delivered", "run", b.run,
 				"queue", queue, "error", err)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/decode"
+	"github.com/nvent-go/nvent/internal/encode"
 )
 
 // The collections of the engine.
@@ -64,11 +66,90 @@ type Summary struct {
 	Version        adapter.Version   `json:"-"`
 }
 
-func (s *Summary) encode() (json.RawMessage, error) { return json.Marshal(s) }
+// encode returns the body of the document: what json.Marshal would.
+func (s *Summary) encode() json.RawMessage {
+	b := make([]byte, 0, 384)
+	b = encode.String(append(b, `{"runId":`...), s.RunID)
+	b = encode.String(append(b, `,"flow":`...), s.Flow)
+	b = encode.String(append(b, `,"definition":`...), s.Definition)
+	b = encode.String(append(b, `,"status":`...), string(s.Status))
+	b = encode.Int(append(b, `,"epoch":`...), s.Epoch)
+	b = encode.Int(append(b, `,"startedAt":`...), s.StartedAt)
+	if s.CompletedAt != 0 {
+		b = encode.Int(append(b, `,"completedAt":`...), s.CompletedAt)
+	}
+	b = encode.Int(append(b, `,"stepCount":`...), s.StepCount)
+	b = encode.Int(append(b, `,"completedSteps":`...), s.CompletedSteps)
+	if s.Key != "" {
+		b = encode.String(append(b, `,"key":`...), s.Key)
+	}
+	if len(s.Labels) > 0 {
+		b = encode.StringMap(append(b, `,"labels":`...), s.Labels)
+	}
+	if len(s.Label) > 0 {
+		b = encode.Strings(append(b, `,"label":`...), s.Label)
+	}
+	if s.Error != "" {
+		b = encode.String(append(b, `,"error":`...), s.Error)
+	}
+	if s.Paused {
+		b = append(b, `,"paused":true`...)
+	}
+	if s.Parent != "" {
+		b = encode.String(append(b, `,"parent":`...), s.Parent)
+	}
+	return append(b, '}')
+}
+
+// read reads what encode has written, or reports false: then encoding/json knows better.
+func (s *Summary) read(body []byte) bool {
+	r := decode.NewReader(body)
+	for key := range r.Object {
+		switch string(key) {
+		case "runId":
+			s.RunID = r.String()
+		case "flow":
+			s.Flow = r.String()
+		case "definition":
+			s.Definition = r.String()
+		case "status":
+			s.Status = flow.Status(r.String())
+		case "epoch":
+			s.Epoch = r.Int()
+		case "startedAt":
+			s.StartedAt = r.Int64()
+		case "completedAt":
+			s.CompletedAt = r.Int64()
+		case "stepCount":
+			s.StepCount = r.Int()
+		case "completedSteps":
+			s.CompletedSteps = r.Int()
+		case "key":
+			s.Key = r.String()
+		case "labels":
+			s.Labels = r.StringMap()
+		case "label":
+			s.Label = r.Strings()
+		case "error":
+			s.Error = r.String()
+		case "paused":
+			s.Paused = r.Bool()
+		case "parent":
+			s.Parent = r.String()
+		default:
+			r.Unknown()
+		}
+	}
+	return r.Done()
+}
 
 // DecodeSummary reads a document of CollectionRuns.
 func DecodeSummary(d adapter.Doc) (*Summary, error) {
 	s := &Summary{Version: d.Version}
+	if s.read(d.Body) {
+		return s, nil
+	}
+	*s = Summary{Version: d.Version}
 	if err := json.Unmarshal(d.Body, s); err != nil {
 		return nil, fmt.Errorf("decode %s/%s: %w", d.Collection, d.ID, err)
 	}

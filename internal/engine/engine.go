@@ -82,8 +82,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{Options: o, alarmed: map[string]time.Time{}}
 	e.ctx, e.stop = context.WithCancelCause(context.Background())
 	e.narrow = o.Queue.Info().Scope < o.Store.Info().Scope
-	e.defs.init(o.Store)
-	e.handlers.init()
+	e.defs.store = o.Store
 	for i := range e.shards {
 		e.shards[i].boxes = map[string]*box{}
 	}
@@ -106,6 +105,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 func (e *Engine) Start() {
 	e.loop(e.hints.run)
 	e.loop(e.behind.run)
+	e.loop(e.behind.record)
 	e.loop(e.reconcileLoop)
 	e.loop(e.heldLoop)
 	e.loop(e.purgeLoop)
@@ -151,7 +151,10 @@ func (e *Engine) syncClock(ctx context.Context) error {
 }
 
 // now returns the store's time, as well as we know it.
-func (e *Engine) now() time.Time { return e.Clock.Now().Add(time.Duration(e.offset.Load())) }
+func (e *Engine) now() time.Time { return e.storeTime(e.Clock.Now()) }
+
+// storeTime converts a time of our clock to the store's.
+func (e *Engine) storeTime(host time.Time) time.Time { return host.Add(time.Duration(e.offset.Load())) }
 
 // sawStoreTime corrects our idea of the store's clock by the time of a commit that has just returned.
 func (e *Engine) sawStoreTime(at time.Time) {
@@ -210,7 +213,5 @@ func refused(err error) bool {
 // AddFlow makes a flow known to this engine.
 func (e *Engine) AddFlow(def *flow.Definition) {
 	e.defs.add(def)
-	e.defs.mu.Lock()
-	defer e.defs.mu.Unlock()
-	e.defs.own[def.Name()] = def
+	e.defs.own.add(def.Name(), def)
 }

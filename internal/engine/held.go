@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,38 +21,43 @@ var errFenced = fmt.Errorf("run was cancelled, restarted or ended: %w", adapter.
 // heldRuns knows the handlers that run here, so that they can be told when their token does not count any more.
 type heldRuns struct {
 	mu    sync.Mutex
-	byRun map[string]map[flow.Token]context.CancelCauseFunc
-	some  chan struct{} // there are some again
+	byRun map[string]*stepRun // linked
+	some  chan struct{}       // there are some again
 }
 
 func (h *heldRuns) init() {
-	h.byRun = map[string]map[flow.Token]context.CancelCauseFunc{}
+	h.byRun = map[string]*stepRun{}
 	h.some = make(chan struct{}, 1)
 }
 
-// hold registers a running handler and returns what unregisters it.
-func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
+// hold registers a running handler.
+func (h *heldRuns) hold(w *stepRun) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := h.byRun[t.Run]
-	if m == nil {
-		m = make(map[flow.Token]context.CancelCauseFunc, 1)
-		h.byRun[t.Run] = m
-		if len(h.byRun) == 1 {
-			select {
-			case h.some <- struct{}{}:
-			default:
-			}
+	if len(h.byRun) == 0 {
+		select {
+		case h.some <- struct{}{}:
+		default:
 		}
 	}
-	m[t] = cancel
-	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(m, t)
-		if len(m) == 0 {
-			delete(h.byRun, t.Run)
-		}
+	w.nextHeld = h.byRun[w.token.Run]
+	h.byRun[w.token.Run] = w
+}
+
+// release unregisters it.
+func (h *heldRuns) release(w *stepRun) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := h.byRun[w.token.Run]
+	at := &first
+	for *at != w {
+		at = &(*at).nextHeld
+	}
+	*at = w.nextHeld
+	if first == nil {
+		delete(h.byRun, w.token.Run)
+	} else {
+		h.byRun[w.token.Run] = first
 	}
 }
 
@@ -59,9 +65,9 @@ func (h *heldRuns) hold(t flow.Token, cancel context.CancelCauseFunc) func() {
 func (h *heldRuns) fence(run string, s *flow.State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for t, cancel := range h.byRun[run] {
-		if s.Fenced(t) {
-			cancel(errFenced)
+	for w := h.byRun[run]; w != nil; w = w.nextHeld {
+		if s.Fenced(w.token) {
+			w.own.end(errFenced)
 		}
 	}
 }
@@ -70,27 +76,32 @@ func (h *heldRuns) fence(run string, s *flow.State) {
 func (h *heldRuns) cancelToken(t flow.Token) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if cancel := h.byRun[t.Run][t]; cancel != nil {
-		cancel(errFenced)
+	if w := h.find(t); w != nil {
+		w.own.end(errFenced)
 	}
+}
+
+// find returns the handler that runs here for a token, or nil. h.mu is held.
+func (h *heldRuns) find(t flow.Token) *stepRun {
+	w := h.byRun[t.Run]
+	for w != nil && w.token != t {
+		w = w.nextHeld
+	}
+	return w
 }
 
 // runs lists the runs that have handlers here.
 func (h *heldRuns) runs() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]string, 0, len(h.byRun))
-	for run := range h.byRun {
-		list = append(list, run)
-	}
-	return list
+	return slices.Collect(maps.Keys(h.byRun))
 }
 
 // holds reports whether a handler runs here for this token.
 func (h *heldRuns) holds(t flow.Token) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.byRun[t.Run][t] != nil
+	return h.find(t) != nil
 }
 
 // heldLoop reads the states of held runs now and then and fences their handlers.

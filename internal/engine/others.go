@@ -144,8 +144,12 @@ func (e *Engine) tellParent(ctx context.Context, run string, s *flow.State) erro
 	if err != nil {
 		return err
 	}
-	in := flow.ChildEnded{Token: s.Parent.Token, Status: s.Status, Result: end.Result, Error: end.Summary.Reason}
-	if f := end.Summary.Error; f != nil {
+	sum, err := end.Summary()
+	if err != nil {
+		return err
+	}
+	in := flow.ChildEnded{Token: s.Parent.Token, Status: s.Status, Result: end.Result, Error: sum.Reason}
+	if f := sum.Error; f != nil {
 		in.Error = f.Error
 		if f.Step != "" {
 			in.Error = f.Step + ": " + f.Error

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -190,6 +189,7 @@ func (e *Engine) loadedState(ctx context.Context, run string) (*flow.State, erro
 	if err != nil {
 		return nil, err
 	}
+	s = s.Clone() // others look at it
 	return s, e.loadNeeds(ctx, run, s, func() flow.Needs { return def.MissingLive(s) })
 }
 
@@ -215,7 +215,7 @@ func (e *Engine) control(ctx context.Context, run, what string, in flow.Input) e
 	return nil
 }
 
-// State returns the committed state of a run.
+// State returns the committed state of a run. It must not be changed.
 func (e *Engine) State(ctx context.Context, run string) (*flow.State, error) {
 	docs, err := e.Store.Get(ctx, CollectionState, run)
 	if err != nil {
@@ -224,55 +224,12 @@ func (e *Engine) State(ctx context.Context, run string) (*flow.State, error) {
 	if len(docs) == 0 {
 		return nil, fmt.Errorf("get run %s: %w", run, adapter.ErrNotFound)
 	}
+	if s := e.heldState(run, docs[0].Version); s != nil {
+		return s, nil
+	}
 	s, err := flow.DecodeState(docs[0].Body)
 	if err != nil {
 		return nil, fmt.Errorf("decode state of run %s: %w", run, err)
 	}
 	return s, nil
-}
-
-// Ended is how a run ended.
-type Ended struct {
-	Status  flow.Status
-	Summary flow.Summary
-	Result  json.RawMessage // of the step that the flow returns; nil if there is none
-}
-
-// AwaitEnd blocks until the run has ended in its current epoch, or ctx ends.
-func (e *Engine) AwaitEnd(ctx context.Context, run string) (*Ended, error) {
-	f := e.Follow(run)
-	defer f.Close()
-	for {
-		s, err := e.State(ctx, run)
-		if err != nil {
-			if errors.Is(err, adapter.ErrNotFound) || ctx.Err() != nil || e.ctx.Err() != nil {
-				return nil, err
-			}
-			e.alarm("await", "cannot read a run that is waited for", "run", run, "error", err)
-		} else if s.Status.Ended() {
-			return e.ended(ctx, run, s)
-		}
-		if err := f.Wait(ctx); err != nil {
-			return nil, fmt.Errorf("wait for run %s: %w", run, err)
-		}
-	}
-}
-
-func (e *Engine) ended(ctx context.Context, run string, s *flow.State) (*Ended, error) {
-	seqs := []uint64{s.End}
-	if s.Result != 0 {
-		seqs = append(seqs, s.Result)
-	}
-	found, err := e.payloads(ctx, run, seqs)
-	if err != nil {
-		return nil, err
-	}
-	end := &Ended{Status: s.Status}
-	if s.Result != 0 {
-		end.Result = found[s.Result]
-	}
-	if err := json.Unmarshal(found[s.End], &end.Summary); err != nil {
-		return nil, fmt.Errorf("decode end of run %s: %w", run, err)
-	}
-	return end, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/encode"
 )
 
 // stepJob is the data of a step's job: {"nvent":{"token":…,"definition":…,"format":1},"input":…}. The input of a step with
@@ -17,9 +18,8 @@ type stepJob struct {
 }
 
 type stepJobHead struct {
-	Token      flow.Token `json:"token"`
-	Definition string     `json:"definition"`
-	Format     int        `json:"format"`
+	Token  flow.Token `json:"token"`
+	Format int        `json:"format"`
 }
 
 var stepJobPrefix = []byte(`{"nvent":{"token":{`)
@@ -29,19 +29,19 @@ func encodeStepJob(t flow.Token, def string, step *flow.Step, it *flow.Iteration
 	payload func(uint64) (json.RawMessage, bool), limit int) json.RawMessage {
 	b := make([]byte, 0, 320)
 	b = append(b, `{"nvent":{"token":{"run":`...)
-	b = appendString(b, t.Run)
+	b = encode.String(b, t.Run)
 	b = append(b, `,"epoch":`...)
 	b = strconv.AppendInt(b, int64(t.Epoch), 10)
 	b = append(b, `,"step":`...)
-	b = appendString(b, t.Step)
+	b = encode.String(b, t.Step)
 	b = append(b, `,"scope":`...)
-	b = appendString(b, t.Scope)
+	b = encode.String(b, t.Scope)
 	b = append(b, `,"iteration":`...)
 	b = strconv.AppendInt(b, int64(t.Iteration), 10)
 	b = append(b, `,"dispatch":`...)
 	b = strconv.AppendInt(b, int64(t.Dispatch), 10)
 	b = append(b, `},"definition":`...)
-	b = appendString(b, def)
+	b = encode.String(b, def)
 	b = append(b, `,"format":`...)
 	b = strconv.AppendInt(b, flow.Format, 10)
 	b = append(b, '}')
@@ -77,7 +77,7 @@ func appendInput(b []byte, step *flow.Step, it *flow.Iteration, payload func(uin
 			b = append(b, ',')
 		}
 		first = false
-		b = appendString(b, step.Slots[i].Event)
+		b = encode.String(b, step.Slots[i].Event)
 		b = append(b, ':')
 		b = appendPayload(b, p)
 	}
@@ -89,19 +89,6 @@ func appendPayload(b []byte, p json.RawMessage) []byte {
 		return append(b, "null"...)
 	}
 	return append(b, p...)
-}
-
-// appendString writes a JSON string. Names and IDs hardly ever need escaping.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
-			q, _ := json.Marshal(s) // a string always encodes
-			return append(b, q...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
 }
 
 // decodeStepJob reads the data of a job. ok is false if it is not a step's.
@@ -132,7 +119,7 @@ func scanStepJob(data []byte) (head stepJobHead, input json.RawMessage, ok bool)
 	head.Token.Scope = s.text(`,"scope":`)
 	head.Token.Iteration = s.number(`,"iteration":`)
 	head.Token.Dispatch = s.number(`,"dispatch":`)
-	head.Definition = s.text(`},"definition":`)
+	s.bytes(`},"definition":`)
 	head.Format = s.number(`,"format":`)
 	s.skip(`}`)
 	if s.ok && len(s.rest) > 1 {
@@ -157,15 +144,17 @@ func (s *scanner) skip(want string) {
 	s.rest = s.rest[len(want):]
 }
 
-func (s *scanner) text(before string) string {
+func (s *scanner) text(before string) string { return string(s.bytes(before)) }
+
+func (s *scanner) bytes(before string) []byte {
 	s.skip(before)
 	s.skip(`"`)
 	end := bytes.IndexByte(s.rest, '"')
 	if !s.ok || end < 0 || bytes.IndexByte(s.rest[:end], '\\') >= 0 {
 		s.ok = false
-		return ""
+		return nil
 	}
-	v := string(s.rest[:end])
+	v := s.rest[:end]
 	s.rest = s.rest[end+1:]
 	return v
 }

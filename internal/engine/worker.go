@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -16,9 +13,6 @@ import (
 
 // missingHandlerDelay is how long a job rests that this instance has no handler for, so that another one can take it.
 const missingHandlerDelay = 5 * time.Second
-
-// abandonAfter is how long a handler may go on after its timeout before its attempt is recorded as failed without it.
-const abandonAfter = 5 * time.Second
 
 // errShutdown is the cause of a handler's context when the time for a graceful shutdown is over.
 var errShutdown = fmt.Errorf("instance shuts down: %w", adapter.ErrClosed)
@@ -47,13 +41,14 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 		e.deliverStep(ctx, abort, d, head, input)
 		return
 	}
-	h, ok := e.handlers.job(d.Queue, d.Name)
+	h, ok := e.handlers.jobs.get(jobName{d.Queue, d.Name})
 	if !ok {
 		e.alarm("job/"+d.Queue+"/"+d.Name, "no handler here for a job; handing it back", "queue", d.Queue, "job", d.Name, "id", d.ID)
 		e.settle(receiptOf(d), adapter.Settlement{Verdict: adapter.Release, Delay: jittered(missingHandlerDelay)})
 		return
 	}
 	own := newHandlerContext(ctx, abort)
+	own.job = heldJob{d, e.Queue}
 	defer own.end(nil)
 	s := h(own, d)
 	if s.Verdict == adapter.Retry || s.Verdict == adapter.Fail {
@@ -64,7 +59,7 @@ func (e *Engine) deliver(ctx, abort context.Context, d *adapter.Delivery) {
 			return // it is not ours any more; only a success would still count
 		}
 	}
-	e.settle(receiptOf(d), s)
+	e.settleIn(&own.room, receiptOf(d), s)
 }
 
 // receipt is what it takes to settle a delivery. The delivery itself belongs to its adapter, and may be used again once the
@@ -75,8 +70,14 @@ func receiptOf(d *adapter.Delivery) receipt { return receipt{d.Queue, d.ID, d.Re
 
 // settle ends a delivery. A lease that is lost is nobody's fault: whoever has the job settles it.
 func (e *Engine) settle(r receipt, s adapter.Settlement) {
+	e.settleIn(new([1]adapter.Settlement), r, s)
+}
+
+// settleIn is settle with room for the settlement, which belongs to the adapter from then on.
+func (e *Engine) settleIn(room *[1]adapter.Settlement, r receipt, s adapter.Settlement) {
 	s.Queue, s.ID, s.Receipt = r.queue, r.id, r.receipt
-	err := e.Queue.Settle(e.ctx, s)[0] // e.ctx ends after the workers
+	room[0] = s
+	err := e.Queue.Settle(e.ctx, room[:]...)[0] // e.ctx ends after the workers
 	if err != nil && !errors.Is(err, adapter.ErrLeaseLost) {
 		e.alarm("settle/"+r.queue, "job is not settled; it will be delivered again", "queue", r.queue, "id", r.id,
 			"verdict", s.Verdict, "error", err)
@@ -108,7 +109,7 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		return
 	}
 	step := def.Step(t.Step)
-	h, ok := e.handlers.step(step.Handler)
+	h, ok := e.handlers.steps.get(step.Handler)
 	if !ok {
 		e.handBack(d, t, fmt.Errorf("no handler %q is registered here", step.Handler))
 		return
@@ -120,8 +121,10 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		return
 	}
 	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def, key: s.IdempotencyKey(t),
-		start: &flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.now().UnixMilli()}}
-	w.run(ctx, abort, h, in)
+		began: e.Clock.Now()}
+	w.start = flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.storeTime(w.began).UnixMilli()}
+	w.own.parent, w.own.abort = ctx, abort
+	w.run(h, in)
 }
 
 // handBack returns a job that this instance cannot run, without an attempt, and raises an alarm.
@@ -169,171 +172,4 @@ func (e *Engine) freshFor(ctx context.Context, b *box, scope string) (*flow.Stat
 	s.Trim()
 	b.offer(s, docs[0].Version, def)
 	return s, def, nil
-}
-
-// stepRun is one attempt of a step in this process.
-type stepRun struct {
-	e        *Engine
-	b        *box
-	receipt  receipt
-	def      *flow.Definition
-	step     *flow.Step
-	token    flow.Token
-	it       flow.Iteration
-	key      string // the idempotency key
-	attempt  *flow.Attempt
-	start    *flow.StartInfo
-	recorded bool  // by the write-behind: that it started
-	claimed  claim // who records the outcome: the handler's return, or the watchdog of its timeout
-}
-
-func (w *stepRun) run(ctx, abort context.Context, h flow.Handler, in flow.Inputs) {
-	e := w.e
-	timeout := w.step.Timeout
-	if timeout == 0 {
-		timeout = e.StepTimeout
-	}
-	w.attempt = w.newAttempt()
-	own := newHandlerContext(ctx, abort)
-	defer own.end(nil)
-	release := e.held.hold(w.token, own.end)
-	defer release()
-	if timeout > 0 {
-		timer := e.Clock.AfterFunc(timeout, func() {
-			own.end(fmt.Errorf("%w: step %q ran longer than %v", adapter.ErrTimeout, w.step.Name, timeout))
-		})
-		defer timer.Stop()
-		watchdog := e.Clock.AfterFunc(timeout+abandonAfter, func() { w.abandon(timeout) })
-		defer watchdog.Stop()
-	}
-	e.behind.watch(w)
-	result, err := call(w.attempt.With(own), h, in)
-	if !w.claimed.take() {
-		return // abandoned
-	}
-	w.finish(own, result, err)
-}
-
-// newAttempt returns what the handler's context carries.
-func (w *stepRun) newAttempt() *flow.Attempt {
-	e, run := w.e, w.token.Run
-	return &flow.Attempt{
-		AttemptInfo: flow.AttemptInfo{
-			RunID: run, Flow: w.def.Name(), Step: w.step.Name, Scope: w.token.Scope, Epoch: w.token.Epoch,
-			Iteration: w.it.N, Attempt: w.it.Attempt, Attempts: w.step.Attempts, Key: w.key,
-		},
-		MayEmit: w.step.MayEmit, MayEmitAll: w.step.MayEmitAll, Declared: w.step.Declared(), MaxPayload: e.MaxPayload,
-		LogHandler: e.Logger.Handler(),
-		ReadState: func(ctx context.Context, key string) (json.RawMessage, error) {
-			return e.readData(ctx, run, key)
-		},
-		Stage: func(ctx context.Context, r flow.PartRef, items []json.RawMessage) error {
-			return e.stage(ctx, run, r, items)
-		},
-		NewStage: func() string { return "s" + strconv.FormatUint(rand.Uint64(), 36) },
-		EmitNow:  w.emitNow,
-		Memo: func(ctx context.Context, name string, fn func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
-			return e.memo(ctx, run, w.key, name, fn)
-		},
-		Awaited: func(ctx context.Context) (json.RawMessage, bool, error) {
-			if w.it.Awaited == 0 {
-				return nil, false, nil
-			}
-			found, err := e.payloads(ctx, run, []uint64{w.it.Awaited})
-			return found[w.it.Awaited], true, err
-		},
-		AwaitsSignal: func(step string) bool {
-			s := w.def.Step(step)
-			return s != nil && s.AwaitsSignal()
-		},
-		NewToken: newSignalToken(run),
-	}
-}
-
-// emitNow records and delivers an emission while the handler runs.
-func (w *stepRun) emitNow(ctx context.Context, em flow.Emission) error {
-	verdict, err := w.e.submitTo(ctx, w.b, flow.EmittedNow{Token: w.token, Emission: em, Start: w.start})
-	if err == nil && verdict == flow.Stale {
-		err = errFenced
-	}
-	return err
-}
-
-// call runs a handler and turns its panic into an error.
-func call(ctx context.Context, h flow.Handler, in flow.Inputs) (result json.RawMessage, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return h.Call(ctx, in)
-}
-
-// finish records the outcome of a handler that returned.
-func (w *stepRun) finish(ctx context.Context, result json.RawMessage, err error) {
-	e := w.e
-	got := w.attempt.End()
-	o := flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start}
-	if err == nil {
-		o.Result, o.Emissions, o.Ops, o.Signals, o.Launches = result, got.Emissions, got.Ops, got.Signals, got.Launches
-	} else {
-		cause := context.Cause(ctx)
-		switch {
-		case errors.Is(cause, adapter.ErrClosed):
-			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release})
-			return
-		case errors.Is(cause, adapter.ErrLeaseLost):
-			return // a lost lease may still record a success, never a failure
-		case errors.Is(cause, adapter.ErrCanceled):
-			e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Discard})
-			return
-		case errors.Is(cause, adapter.ErrTimeout) && !errors.Is(err, adapter.ErrTimeout):
-			err = fmt.Errorf("%w (%w)", err, cause)
-		}
-		o.Err = attemptError(err)
-		o.Random = rand.Float64()
-	}
-	w.record(o)
-}
-
-func attemptError(err error) *flow.AttemptError {
-	a := &flow.AttemptError{Message: err.Error(), Final: flow.IsPermanent(err)}
-	if d, ok := flow.RetryDelay(err); ok {
-		a.After = &d
-	}
-	return a
-}
-
-// record commits an outcome and settles the delivery: never before the commit is known to be applied or stale.
-func (w *stepRun) record(o flow.Outcome) {
-	e := w.e
-	verdict, err := e.submitTo(e.ctx, w.b, o)
-	if err != nil {
-		// The store cannot tell, or refuses. The job is delivered again, and then the state says what is true.
-		e.alarm("outcome/"+w.step.Name, "outcome is not recorded; handing the job back", "run", w.token.Run, "step", w.step.Name,
-			"error", err)
-		e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
-		return
-	}
-	s := adapter.Settlement{Verdict: flow.SettleAs(verdict, o.Err != nil)}
-	switch s.Verdict {
-	case adapter.Complete:
-		s.Result = o.Result
-	case adapter.Fail:
-		s.Err = o.Err.Message
-	}
-	e.settle(w.receipt, s)
-}
-
-// abandon fails the attempt of a handler that does not return although its context has ended. What it does later has no
-// effect.
-func (w *stepRun) abandon(timeout time.Duration) {
-	if !w.claimed.take() {
-		return
-	}
-	w.e.alarm("abandon/"+w.step.Name, "handler ignores its timeout; its attempt is given up", "run", w.token.Run,
-		"step", w.step.Name, "timeout", timeout)
-	got := w.attempt.End()
-	w.record(flow.Outcome{Token: w.token, Lines: got.Lines, Start: w.start, Random: rand.Float64(),
-		Err: &flow.AttemptError{Message: fmt.Sprintf("%v: still running %v after its timeout of %v", adapter.ErrTimeout, abandonAfter, timeout)}})
 }
