@@ -1,6 +1,6 @@
 module github.com/nvent-go/nvent/playground
 
-go 1.26
+go 1.26.0
 
 require github.com/nvent-go/nvent v0.0.0
 

@@ -22,7 +22,8 @@ var layers = []struct {
 	{"adapter", nil},
 	{"adapter/adaptertest", []string{"adapter"}},
 	{"adapter/memory", []string{"adapter", "adapter/memory/internal/..."}},
-	{"adapter/file", []string{"adapter", "adapter/file/internal/..."}},
+	{"adapter/file", []string{"adapter", "adapter/file/internal/...", "github.com/ncruces/go-sqlite3/..."}},
+	{"adapter/file/internal/...", []string{"adapter", "adapter/file/internal/...", "github.com/ncruces/go-sqlite3/..."}},
 	{"flow", []string{"adapter", "internal/attempt", "internal/document", "github.com/expr-lang/expr/..."}},
 	{"internal/attempt", nil},
 	{"internal/document", []string{"adapter", "github.com/goccy/go-yaml/..."}},
@@ -41,7 +42,10 @@ var layers = []struct {
 var forTests = []string{"adapter/adaptertest", "enginetest", "nventtest", "internal/leakcheck"}
 
 // thirdParty are the modules that the core may require.
-var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid"}
+var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid",
+	"github.com/ncruces/go-sqlite3",
+	// go-sqlite3 requires these:
+	"github.com/ncruces/go-sqlite3-wasm/v6", "github.com/ncruces/julianday", "golang.org/x/sys"}
 
 type goPackage struct {
 	ImportPath string

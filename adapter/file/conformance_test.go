@@ -1,0 +1,66 @@
+package file_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nvent-go/nvent/adapter"
+	"github.com/nvent-go/nvent/adapter/adaptertest"
+	"github.com/nvent-go/nvent/adapter/file"
+)
+
+// shortLease is long enough for a slow machine.
+const shortLease = slow * 800 * time.Millisecond
+
+// over describes one directory for all checks, each of whose instances opens it anew, as a process of its own would.
+func over[A adaptertest.Driver](t testing.TB, pick func(*file.Backend) A) adaptertest.Harness[A] {
+	dir := filepath.Join(t.TempDir(), "data")
+	open := func(ctx context.Context) (A, error) {
+		b, err := file.Open(ctx, &file.Options{DataDir: dir, DefaultLease: shortLease})
+		if err != nil {
+			var none A
+			return none, err
+		}
+		return pick(b), nil
+	}
+	return adaptertest.Harness[A]{
+		Lease: shortLease,
+		New: func(context.Context) (adaptertest.Backend[A], error) {
+			return adaptertest.Backend[A]{
+				Open: open,
+				Kill: func(a A) {
+					if k, ok := any(a).(interface{ Kill() }); ok {
+						k.Kill()
+					}
+				},
+				Restart: func(context.Context) error { return nil }, // there is no server: opening it anew is all there is
+			}, nil
+		},
+	}
+}
+
+func TestQueueConformance(t *testing.T) {
+	adaptertest.TestQueue(t, over(t, func(b *file.Backend) adapter.Queue { return b.Queue() }))
+}
+
+func TestStreamConformance(t *testing.T) {
+	adaptertest.TestStream(t, over(t, func(b *file.Backend) adapter.Stream { return b.Stream() }))
+}
+
+func TestStoreConformance(t *testing.T) {
+	adaptertest.TestStore(t, over(t, func(b *file.Backend) adapter.Store { return b.Store() }))
+}
+
+func BenchmarkQueueConformance(b *testing.B) {
+	adaptertest.BenchmarkQueue(b, over(b, func(b *file.Backend) adapter.Queue { return b.Queue() }))
+}
+
+func BenchmarkStreamConformance(b *testing.B) {
+	adaptertest.BenchmarkStream(b, over(b, func(b *file.Backend) adapter.Stream { return b.Stream() }))
+}
+
+func BenchmarkStoreConformance(b *testing.B) {
+	adaptertest.BenchmarkStore(b, over(b, func(b *file.Backend) adapter.Store { return b.Store() }))
+}
