@@ -2,6 +2,8 @@ package file_test
 
 import (
 	"context"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,9 +18,12 @@ const shortLease = slow * 800 * time.Millisecond
 
 // over describes one directory for all checks, each of whose instances opens it anew, as a process of its own would.
 func over[A adaptertest.Driver](t testing.TB, pick func(*file.Backend) A) adaptertest.Harness[A] {
-	dir := filepath.Join(t.TempDir(), "data")
+	dir := os.Getenv(dirEnv)
+	if dir == "" {
+		dir = filepath.Join(t.TempDir(), "data")
+	}
 	open := func(ctx context.Context) (A, error) {
-		b, err := file.Open(ctx, &file.Options{DataDir: dir, DefaultLease: shortLease})
+		b, err := file.Open(ctx, &file.Options{DataDir: dir, DefaultLease: shortLease, Logger: logger(t)})
 		if err != nil {
 			var none A
 			return none, err
@@ -39,6 +44,24 @@ func over[A adaptertest.Driver](t testing.TB, pick func(*file.Backend) A) adapte
 			}, nil
 		},
 	}
+}
+
+// logger fails the test for what goes wrong in the background.
+func logger(t testing.TB) *slog.Logger { return slog.New(complaint{slog.DiscardHandler, t}) }
+
+type complaint struct {
+	slog.Handler
+	t testing.TB
+}
+
+func (c complaint) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c complaint) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		c.t.Errorf("in the background: %s: %v", r.Message, a.Value)
+		return true
+	})
+	return nil
 }
 
 func TestQueueConformance(t *testing.T) {

@@ -278,7 +278,7 @@ func (in *Queue) take(tx *sqlite.Tx, q *localQueue, want int) error {
 	}
 	var rows []*jobRow
 	if !paused && waits > 0 {
-		err := tx.Query("SELECT "+jobColumns+" FROM jobs j WHERE j.queue = ? AND j.state = 0 ORDER BY j.priority DESC, j.place LIMIT ?",
+		err := tx.Query("SELECT "+jobColumns+" FROM jobs j WHERE j.queue = ? AND j.state = 0 ORDER BY j.priority DESC, j.place LIMIT ? + 0",
 			func(r sqlite.Row) error { rows = append(rows, scanJob(r)); return nil }, id, want)
 		if err != nil {
 			return err

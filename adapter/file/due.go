@@ -84,11 +84,11 @@ func (in *Queue) bringDue(tx *sqlite.Tx) (more bool, err error) {
 	for _, q := range queues {
 		for _, state := range []int{delayed, active} {
 			var rows []*jobRow
-			err := tx.Query("SELECT "+jobColumns+` FROM jobs j WHERE j.queue = ? AND j.state = ? AND j.state > 0 AND j.due <= ?
-				ORDER BY j.due LIMIT ?`, func(r sqlite.Row) error {
+			err := tx.Query(inState("SELECT "+jobColumns+` FROM jobs j WHERE j.queue = ? AND j.state = %d AND j.state > 0 AND j.due <= ?
+				ORDER BY j.due LIMIT ? + 0`, state), func(r sqlite.Row) error {
 				rows = append(rows, scanJob(r))
 				return nil
-			}, q.id, state, tx.Now, maxDue)
+			}, q.id, tx.Now, maxDue)
 			if err != nil {
 				return false, err
 			}
@@ -100,8 +100,9 @@ func (in *Queue) bringDue(tx *sqlite.Tx) (more bool, err error) {
 			}
 		}
 		for _, state := range []int{completed, failed} {
-			err := removeFinished(tx, "SELECT n, extras FROM jobs WHERE queue = ? AND state = ? AND state > 0 AND due <= ? ORDER BY due LIMIT ?",
-				fullKey{q.id, state}, q.id, state, tx.Now, maxDue)
+			err := removeFinished(tx,
+				inState("SELECT n, extras FROM jobs WHERE queue = ? AND state = %d AND state > 0 AND due <= ? ORDER BY due LIMIT ? + 0", state),
+				fullKey{q.id, state}, q.id, tx.Now, maxDue)
 			if err != nil {
 				return false, err
 			}

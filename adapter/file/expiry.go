@@ -45,7 +45,7 @@ func emptyPartition(tx *sqlite.Tx, cat *catalogue, name string, limit int) (remo
 	from, to := logRange(name)
 	for _, col := range cat.list {
 		n, err := removeDocs(tx, col, `SELECT id, body FROM docs WHERE collection = ?1 AND id = ?2 AND ?5 <> 0 UNION ALL
-			SELECT id, body FROM docs WHERE collection = ?1 AND id >= ?3 AND id < ?4 LIMIT ?5`, col.id, name, from, to, left(limit, removed))
+			SELECT id, body FROM docs WHERE collection = ?1 AND id >= ?3 AND id < ?4 LIMIT ?5 + 0`, col.id, name, from, to, left(limit, removed))
 		if err != nil {
 			return removed, err
 		}
@@ -56,7 +56,7 @@ func emptyPartition(tx *sqlite.Tx, cat *catalogue, name string, limit int) (remo
 		id      int64
 	}
 	var logs []found
-	err = tx.Query("SELECT subject, id FROM logs WHERE subject = ?1 OR subject >= ?2 AND subject < ?3 LIMIT ?4", func(r sqlite.Row) error {
+	err = tx.Query("SELECT subject, id FROM logs WHERE subject = ?1 OR subject >= ?2 AND subject < ?3 LIMIT ?4 + 0", func(r sqlite.Row) error {
 		logs = append(logs, found{r.Text(0), r.Int(1)})
 		return nil
 	}, name, from, to, left(limit, removed))
@@ -177,7 +177,7 @@ func (s *Store) purge(tx *sqlite.Tx, limit int) (removed int, err error) {
 		func() (int, error) { return purgePartitions(tx, cat, limit) },
 		func() (int, error) { return purgeDocs(tx, cat, limit-removed) },
 		func() (int, error) {
-			n, err := tx.Exec("DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE gone > 0 AND gone <= ? LIMIT ?)", tx.Now, limit-removed)
+			n, err := tx.Exec("DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE gone > 0 AND gone <= ? LIMIT ? + 0)", tx.Now, limit-removed)
 			return int(n), err
 		},
 	} {
@@ -197,7 +197,7 @@ func purgePartitions(tx *sqlite.Tx, cat *catalogue, limit int) (removed int, err
 	for _, column := range []string{"docs_gone", "logs_gone"} {
 		var names []string
 		var docsGone []int64
-		err := tx.Query("SELECT name, docs_gone FROM partitions WHERE "+column+" > 0 AND "+column+" <= ? LIMIT ?", func(r sqlite.Row) error {
+		err := tx.Query("SELECT name, docs_gone FROM partitions WHERE "+column+" > 0 AND "+column+" <= ? LIMIT ? + 0", func(r sqlite.Row) error {
 			names, docsGone = append(names, r.Text(0)), append(docsGone, r.Int(1))
 			return nil
 		}, tx.Now, limit)
@@ -229,7 +229,7 @@ func purgeDocs(tx *sqlite.Tx, cat *catalogue, limit int) (removed int, err error
 		id         string
 	}
 	var list []found
-	err = tx.Query("SELECT collection, id FROM docs WHERE gone > 0 AND gone <= ? LIMIT ?", func(r sqlite.Row) error {
+	err = tx.Query("SELECT collection, id FROM docs WHERE gone > 0 AND gone <= ? LIMIT ? + 0", func(r sqlite.Row) error {
 		list = append(list, found{r.Int(0), r.Text(1)})
 		return nil
 	}, tx.Now, limit)

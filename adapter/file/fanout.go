@@ -18,7 +18,9 @@ func (s *subscription) follow(ctx context.Context) {
 	slots := make(chan struct{}, s.prefetch)
 	for {
 		list, err := s.fetch(ctx)
-		s.in.b.keeper.report(err)
+		if ctx.Err() == nil {
+			s.in.b.keeper.report(err)
+		}
 		for _, m := range list {
 			select {
 			case <-ctx.Done():

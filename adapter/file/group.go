@@ -73,7 +73,7 @@ func (in *Stream) take(tx *sqlite.Tx, s *subscription, want int) (list []claimed
 	}
 	type again struct{ n, delivery int64 }
 	var repeat []again
-	err = tx.Query("SELECT n, delivery FROM claims WHERE grp = ? AND member = 0 ORDER BY n LIMIT ?", func(r sqlite.Row) error {
+	err = tx.Query("SELECT n, delivery FROM claims WHERE grp = ? AND member = 0 ORDER BY n LIMIT ? + 0", func(r sqlite.Row) error {
 		repeat = append(repeat, again{r.Int(0), r.Int(1)})
 		return nil
 	}, s.group, want)

@@ -2,6 +2,7 @@ package file
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -150,8 +151,14 @@ func removeBeyond(tx *sqlite.Tx, key fullKey, keep int) error {
 	if have <= int64(keep) {
 		return nil
 	}
-	return removeFinished(tx, "SELECT n, extras FROM jobs WHERE queue = ? AND state = ? AND state > 0 ORDER BY due, n LIMIT ?",
-		key, key.queue, key.state, min(have-int64(keep), maxRemoved))
+	return removeFinished(tx, inState("SELECT n, extras FROM jobs WHERE queue = ? AND state = %d AND state > 0 ORDER BY due LIMIT ? + 0", key.state),
+		key, key.queue, min(have-int64(keep), maxRemoved))
+}
+
+// inState fills a state into a statement. It is no parameter, because the statement would be planned anew each time: SQLite has
+// to look at the value to know whether an index that holds some states only can be used.
+func inState(query string, state int) string {
+	return strings.Replace(query, "%d", string(rune('0'+state)), 1)
 }
 
 // removeFinished removes the jobs that a query finds.

@@ -71,8 +71,12 @@ func (k *keeper) loop() {
 	defer close(k.done)
 	timer := k.b.o.Clock.AfterFunc(time.Hour, k.poke)
 	defer timer.Stop()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() { // it must not wait for another process that holds the lock
+		<-k.end
+		cancel(adapter.ErrClosed)
+	}()
 	var poll int64
 	for {
 		now := k.now()

@@ -149,7 +149,7 @@ func (p *docQuery) page(c *sqlite.Conn, now int64, limit int) (page adapter.Page
 		key, order = "p.key", "p.key"
 	}
 	var last []byte
-	err = c.Query("SELECT d.id, "+docColumns+", "+key+" "+sql+" ORDER BY "+order+p.order()+" LIMIT ?5", func(r sqlite.Row) error {
+	err = c.Query("SELECT d.id, "+docColumns+", "+key+" "+sql+" ORDER BY "+order+p.order()+" LIMIT ?5 + 0", func(r sqlite.Row) error {
 		if len(page.Items) == limit {
 			page.Next = base64.RawURLEncoding.EncodeToString(last)
 			return errStop

@@ -288,7 +288,7 @@ func (in *Queue) stats(c *sqlite.Conn, queue string) (adapter.QueueStats, error)
 	// What was kept for its time and is not removed yet is not there any more.
 	now := sqlite.Micros(in.b.o.Clock.Now())
 	for _, state := range []int{completed, failed} {
-		over, err := c.Int("SELECT count(*) FROM jobs WHERE queue = ? AND state = ? AND state > 0 AND due <= ?", id, state, now)
+		over, err := c.Int(inState("SELECT count(*) FROM jobs WHERE queue = ? AND state = %d AND state > 0 AND due <= ?", state), id, now)
 		if err != nil {
 			return s, err
 		}

@@ -190,7 +190,7 @@ func readRecords(c *sqlite.Conn, subject string, l *logRow, r *adapter.Range) (r
 		where += " AND type IN (SELECT value FROM json_each(?))"
 		args = append(args, string(types))
 	}
-	query := fmt.Sprintf("SELECT %s FROM records WHERE %s ORDER BY seq%s LIMIT ?", recordColumns, where, order)
+	query := fmt.Sprintf("SELECT %s FROM records WHERE %s ORDER BY seq%s LIMIT ? + 0", recordColumns, where, order)
 	return records, orDone(&records, c.Query(query, scan, append(args, limit)...))
 }
 

@@ -260,7 +260,7 @@ func (in *Queue) JobLog(ctx context.Context, queue, id string, offset, limit int
 			return err
 		}
 		total = int(count)
-		return c.Query("SELECT text FROM job_log WHERE n = ? AND line >= ? ORDER BY line LIMIT ?", func(r sqlite.Row) error {
+		return c.Query("SELECT text FROM job_log WHERE n = ? AND line >= ? ORDER BY line LIMIT ? + 0", func(r sqlite.Row) error {
 			lines = append(lines, r.Text(0))
 			return nil
 		}, rows[0].n, offset, limit)

@@ -29,7 +29,7 @@ func (c *counter) write(id string, n int64) error {
 	return err
 }
 
-// read returns the highest count that the file has of a database. known is false if it has none.
+// read returns the highest count that the file has of a database, or of any if id is empty. known is false if it has none.
 func (c *counter) read(id string) (n int64, known bool, err error) {
 	buf := make([]byte, 2*counterLine)
 	got, err := c.f.ReadAt(buf, 0)
@@ -40,7 +40,7 @@ func (c *counter) read(id string) (n int64, known bool, err error) {
 		line := string(buf[off : off+counterLine])
 		var lineID string
 		var count int64
-		if _, err := fmt.Sscanf(line, "%s %d", &lineID, &count); err != nil || formatCount(lineID, count) != line || lineID != id {
+		if _, err := fmt.Sscanf(line, "%s %d", &lineID, &count); err != nil || formatCount(lineID, count) != line || id != "" && lineID != id {
 			continue
 		}
 		n, known = max(n, count), true

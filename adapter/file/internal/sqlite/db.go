@@ -17,6 +17,7 @@ import (
 const (
 	FileName    = "nvent.db"
 	lockName    = "nvent.lock"
+	turnName    = "nvent.turn"
 	counterName = "nvent.commits"
 	wakeName    = "nvent.wake"
 )
@@ -43,7 +44,7 @@ type Config struct {
 type DB struct {
 	c        Config
 	id       string
-	lockFile *os.File
+	lock     fairLock
 	count    *counter
 	wake     *os.File
 	unwatch  func()
@@ -76,13 +77,13 @@ func Open(ctx context.Context, c Config) (db *DB, err error) {
 			db.release()
 		}
 	}()
-	if db.lockFile, err = open(c.Dir, lockName); err != nil {
+	if err := db.lock.open(c.Dir); err != nil {
 		return nil, err
 	}
-	if err := lockFile(db.lockFile); err != nil { // two processes may come at once
-		return nil, fmt.Errorf("lock %s: %w", db.lockFile.Name(), err)
+	if err := db.lock.lock(); err != nil { // two processes may come at once
+		return nil, err
 	}
-	defer func() { _ = unlockFile(db.lockFile) }()
+	defer db.lock.unlock()
 	conn, err := db.connect(true)
 	if err != nil {
 		return nil, err
@@ -361,11 +362,10 @@ func (db *DB) release() error {
 	if db.count != nil {
 		keep(db.count.f.Close())
 	}
-	for _, f := range []*os.File{db.wake, db.lockFile} {
-		if f != nil {
-			keep(f.Close())
-		}
+	if db.wake != nil {
+		keep(db.wake.Close())
 	}
+	keep(db.lock.close())
 	return first
 }
 

@@ -173,7 +173,7 @@ func (w *writer) try(ops []*operation) (again []*operation) {
 		afterBefore := len(tx.after)
 		if op.err = op.run(tx); op.err != nil && w.conn.wrote {
 			w.rollback()
-			w.unlock()
+			w.db.lock.unlock()
 			finish([]*operation{op}, nil)
 			again = append(again, ops[:i]...)
 			return append(again, ops[i+1:]...)
@@ -183,7 +183,7 @@ func (w *writer) try(ops []*operation) (again []*operation) {
 		}
 	}
 	err = w.commit(tx, durable)
-	w.unlock()
+	w.db.lock.unlock()
 	if err != nil {
 		finish(ops, err)
 		return nil
@@ -211,7 +211,7 @@ func (w *writer) begin(durable bool) (*Tx, error) {
 	if w.broken != nil {
 		return nil, w.broken
 	}
-	if err := w.lock(); err != nil {
+	if err := w.db.lock.lock(); err != nil {
 		return nil, err
 	}
 	tx := &Tx{Conn: w.conn, Now: w.db.c.Clock()}
@@ -220,7 +220,7 @@ func (w *writer) begin(durable bool) (*Tx, error) {
 		_, err = w.conn.Exec("BEGIN IMMEDIATE")
 	}
 	if err != nil {
-		w.unlock()
+		w.db.lock.unlock()
 		return nil, err
 	}
 	if err = tx.load(); err == nil && w.db.c.Begin != nil {
@@ -228,7 +228,7 @@ func (w *writer) begin(durable bool) (*Tx, error) {
 	}
 	if err != nil {
 		w.rollback()
-		w.unlock()
+		w.db.lock.unlock()
 		return nil, err
 	}
 	return tx, nil
@@ -306,15 +306,6 @@ func (w *writer) rollback() {
 		_, _ = w.conn.Exec("ROLLBACK") // fails only where there is nothing to roll back
 	}
 }
-
-func (w *writer) lock() error {
-	if err := lockFile(w.db.lockFile); err != nil {
-		return fmt.Errorf("lock %s: %w", w.db.lockFile.Name(), err)
-	}
-	return nil
-}
-
-func (w *writer) unlock() { _ = unlockFile(w.db.lockFile) } // closing the file does it too
 
 func isSyncFailure(err error) bool {
 	return errors.Is(err, sqlite3.IOERR_FSYNC) || errors.Is(err, sqlite3.IOERR_DIR_FSYNC)
