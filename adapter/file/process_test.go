@@ -21,11 +21,11 @@ func TestConformanceInFourProcesses(t *testing.T) {
 	if os.Getenv(dirEnv) != "" {
 		return // this is one of the four processes
 	}
-	dir := t.TempDir()
+	dir, binary := t.TempDir(), childBinary(t)
 	var processes sync.WaitGroup
 	for range 4 {
 		processes.Go(func() {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+manyInstances, "-test.parallel=4", "-test.timeout=5m")
+			cmd := exec.CommandContext(t.Context(), binary, "-test.run="+manyInstances, "-test.parallel=4", "-test.timeout=5m")
 			cmd.Env = append(os.Environ(), dirEnv+"="+dir)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("one of four processes: %v\n%s", err, out)
