@@ -118,7 +118,7 @@ func (c *checker) all() (err error) {
 			return context.Cause(c.ctx)
 		}
 		if err := step.do(); err != nil {
-			explained, _ := sqlite.Explain(err)
+			_, explained := sqlite.Explain(err)
 			c.problem("%s: %v", step.what, explained)
 		}
 	}

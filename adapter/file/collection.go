@@ -47,7 +47,9 @@ func specOf(x adapter.Index) indexSpec {
 	return indexSpec{Equal: equal, Order: x.Order}
 }
 
-func (a indexSpec) same(b indexSpec) bool { return a.Order == b.Order && slices.Equal(a.Equal, b.Equal) }
+func (a indexSpec) same(b indexSpec) bool {
+	return a.Order == b.Order && slices.Equal(a.Equal, b.Equal)
+}
 
 const generationQuery = "SELECT coalesce((SELECT max(id) FROM indexes), 0) * 1000000 + (SELECT count(*) FROM collections)"
 
@@ -112,7 +114,9 @@ func (c *collection) keys(id string, body json.RawMessage) ([][]byte, error) {
 	return keys, nil
 }
 
-func (x *index) prefix() []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(x.id)) }
+func (x *index) prefix() []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(x.id))
+}
 
 // combine appends the keys of all combinations of the values of the Equal fields from number n on.
 func (x *index) combine(keys [][]byte, prefix []byte, fields []any, n int, id string) [][]byte {

@@ -2,11 +2,15 @@ package file_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/adaptertest"
@@ -72,8 +76,39 @@ func TestStreamConformance(t *testing.T) {
 	adaptertest.TestStream(t, over(t, func(b *file.Backend) adapter.Stream { return b.Stream() }))
 }
 
+// stored is a store with its backend, whose queue and database/sql connections its checks need as well.
+type stored struct {
+	*file.Store
+	b  *file.Backend
+	db *sql.DB
+}
+
+func (s *stored) Close() error { return errors.Join(s.db.Close(), s.b.Close()) }
+
 func TestStoreConformance(t *testing.T) {
-	adaptertest.TestStore(t, over(t, func(b *file.Backend) adapter.Store { return b.Store() }))
+	h := over(t, func(b *file.Backend) adapter.Store {
+		db, err := driver.Open(b.DSN(), b.Extend)
+		if err != nil {
+			t.Error(err)
+		}
+		return &stored{b.Store(), b, db}
+	})
+	opened := h.New
+	h.New = func(ctx context.Context) (adaptertest.Backend[adapter.Store], error) {
+		b, err := opened(ctx)
+		b.QueueOf = func(_ context.Context, s adapter.Store) (adapter.Queue, error) { return s.(*stored).b.Queue(), nil }
+		b.Begin = func(ctx context.Context, s adapter.Store) (any, func(bool) error, error) {
+			tx, err := s.(*stored).db.BeginTx(ctx, nil)
+			return tx, func(commit bool) error {
+				if commit {
+					return tx.Commit()
+				}
+				return tx.Rollback()
+			}, err
+		}
+		return b, err
+	}
+	adaptertest.TestStore(t, h)
 }
 
 func BenchmarkQueueConformance(b *testing.B) {

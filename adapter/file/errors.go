@@ -11,11 +11,10 @@ import (
 
 // fail returns the error of an operation.
 func fail(op string, err error) error {
-	var done *adapter.Error
-	if errors.As(err, &done) {
+	if _, done := errors.AsType[*adapter.Error](err); done {
 		return err
 	}
-	explained, hint := sqlite.Explain(err)
+	hint, explained := sqlite.Explain(err)
 	return &adapter.Error{Op: op, Adapter: name, Err: explained, Hint: hint}
 }
 

@@ -137,7 +137,7 @@ func Open(ctx context.Context, o *Options) (*Backend, error) {
 	b.db, err = sqlite.Open(ctx, sqlite.Config{
 		Dir: dir, VFS: b.o.VFS, Relaxed: b.o.Relaxed, AcceptLoss: b.o.AcceptLoss, Migrations: migrations,
 		Clock: func() int64 { return sqlite.Micros(b.o.Clock.Now()) },
-		Begin: b.begin, End: b.end, Woken: b.keeper.woken,
+		Begin: b.begin, End: b.end, Joined: b.joined, Woken: b.keeper.woken,
 	})
 	if err != nil {
 		return nil, fail("open", err)

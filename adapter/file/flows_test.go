@@ -15,10 +15,7 @@ func trios(t testing.TB) enginetest.Harness {
 	return enginetest.Harness{
 		Lease: shortLease,
 		New: func(context.Context) (enginetest.Backend, error) {
-			dir, err := os.MkdirTemp(t.TempDir(), "flows")
-			if err != nil {
-				return enginetest.Backend{}, err
-			}
+			dir := t.TempDir()
 			return enginetest.Backend{
 				Open: func(ctx context.Context) (enginetest.Trio, error) {
 					b, err := file.Open(ctx, &file.Options{DataDir: filepath.Join(dir, "data"), DefaultLease: shortLease, Logger: logger(t)})
@@ -31,7 +28,7 @@ func trios(t testing.TB) enginetest.Harness {
 					t.Queue.(*file.Queue).Kill()
 					t.Stream.(*file.Stream).Kill()
 				},
-				Close: func() error { return os.RemoveAll(dir) },
+				Close: func() error { return os.RemoveAll(dir) }, // there are many
 			}, nil
 		},
 	}

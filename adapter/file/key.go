@@ -62,7 +62,7 @@ func appendNumber(dst []byte, text string) []byte {
 	power = min(max(power, -1<<31), 1<<31-1)
 	digits = strings.TrimRight(digits, "0")
 	from := len(dst)
-	dst = binary.BigEndian.AppendUint32(append(dst, 0x81), uint32(power+1<<31)) //nolint:gosec // it is in range, see above
+	dst = binary.BigEndian.AppendUint32(append(dst, 0x81), uint32(power+1<<31))
 	dst = append(append(dst, digits...), 0)
 	if negative {
 		dst[from] = 0x80 // so that its complement is below that of zero

@@ -18,13 +18,12 @@ type Queue struct {
 	b    *Backend
 	done chan struct{} // closed by Close and Kill
 
-	mu        sync.Mutex
-	closed    bool // for good: by Close
-	dead      bool // by Close or Kill
-	queues    map[string]*localQueue
-	held      map[int64]*delivery // by receipt
-	watchers  map[string][]*watcher
-	consuming sync.WaitGroup
+	mu       sync.Mutex
+	closed   bool // for good: by Close
+	dead     bool // by Close or Kill
+	queues   map[string]*localQueue
+	held     map[int64]*delivery // by receipt
+	watchers map[string][]*watcher
 }
 
 // localQueue is what this process knows of a queue. The mutex of the Queue guards it.
@@ -61,7 +60,6 @@ type preparedJob struct {
 	*adapter.NewJob
 	headers, labels json.RawMessage
 	options         string
-	row             jobRow
 }
 
 func prepareJobs(jobs []adapter.NewJob) ([]preparedJob, error) {

@@ -42,10 +42,8 @@ func same(err error, n int) []error {
 
 // settle ends deliveries. What is only handed back need not be on disk: a crash hands it back as well.
 func (in *Queue) settle(ctx context.Context, s []adapter.Settlement, lazy bool) []error {
-	for i := range s {
-		if s[i].Verdict < adapter.Complete || s[i].Verdict > adapter.Discard {
-			return same(invalid("settle", fmt.Sprintf("verdict %d", s[i].Verdict), "use one of the Verdict constants"), len(s))
-		}
+	if err := checkVerdicts(s); err != nil {
+		return same(err, len(s))
 	}
 	var errs []error
 	err := in.b.db.Write(ctx, lazy, func(tx *sqlite.Tx) (err error) {
@@ -56,6 +54,15 @@ func (in *Queue) settle(ctx context.Context, s []adapter.Settlement, lazy bool) 
 		return same(fail("settle", err), len(s))
 	}
 	return errs
+}
+
+func checkVerdicts(s []adapter.Settlement) error {
+	for i := range s {
+		if s[i].Verdict < adapter.Complete || s[i].Verdict > adapter.Discard {
+			return invalid("settle", fmt.Sprintf("verdict %d", s[i].Verdict), "use one of the Verdict constants")
+		}
+	}
+	return nil
 }
 
 func (in *Queue) settleAll(tx *sqlite.Tx, s []adapter.Settlement) ([]error, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/nvent-go/nvent/adapter/file/internal/sqlite"
 )
 
-// Store is the store of an open directory. It is an [adapter.Store].
+// Store is the store of an open directory. It is an [adapter.Store] and an [adapter.Transactor].
 type Store struct {
 	b    *Backend
 	done chan struct{}
@@ -25,7 +25,7 @@ type Store struct {
 func newStore(b *Backend) *Store { return &Store{b: b, done: make(chan struct{})} }
 
 // Info returns what the store claims.
-func (s *Store) Info() adapter.Info { return s.b.info(0) }
+func (s *Store) Info() adapter.Info { return s.b.info(adapter.CapTx) }
 
 // Close ends the use of the store.
 func (s *Store) Close() error {

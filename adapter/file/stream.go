@@ -212,7 +212,8 @@ func messageSum(topic, n, at int64, key string, data, headers, labels json.RawMe
 
 // readMessages returns up to limit messages of a topic from a number on.
 func readMessages(c *sqlite.Conn, id int64, name string, from int64, limit int) (list []*adapter.Message, numbers []int64, err error) {
-	err = c.Query("SELECT n, at, key, data, headers, labels, sum FROM messages WHERE topic = ? AND n >= ? ORDER BY n LIMIT ? + 0", func(r sqlite.Row) error {
+	const query = "SELECT n, at, key, data, headers, labels, sum FROM messages WHERE topic = ? AND n >= ? ORDER BY n LIMIT ? + 0"
+	err = c.Query(query, func(r sqlite.Row) error {
 		n := r.Int(0)
 		m := &adapter.Message{ID: strconv.FormatInt(n, 10), Topic: name, At: timeOf(r.Int(1)), Key: r.Text(2), Data: r.JSON(3)}
 		headers, labels := r.JSON(4), r.JSON(5)

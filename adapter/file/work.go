@@ -50,13 +50,18 @@ func (w *work) count(queue int64, state int, by int64) {
 // end does at the end of each write transaction what several operations share: it gives waiting jobs and messages to the
 // consumers of this process, removes finished jobs beyond their number, and keeps the counts.
 func (b *Backend) end(tx *sqlite.Tx) error {
-	w := workOf(tx)
 	if err := b.queue.handOut(tx); err != nil {
 		return fmt.Errorf("hand out jobs: %w", err)
 	}
 	if err := b.stream.handOut(tx); err != nil {
 		return fmt.Errorf("hand out messages: %w", err)
 	}
+	return b.joined(tx)
+}
+
+// joined does at the end of what has joined a transaction of the caller's what it has to: nothing may be handed out there.
+func (b *Backend) joined(tx *sqlite.Tx) error {
+	w := workOf(tx)
 	for key, keep := range w.full {
 		if err := removeBeyond(tx, key, keep); err != nil {
 			return fmt.Errorf("remove finished jobs: %w", err)

@@ -49,7 +49,7 @@ func (l *ledger) effect() (string, error) {
 	id := "effect-" + hex.EncodeToString(raw[:])
 	timer := time.NewTimer(time.Duration(mrand.IntN(10)) * time.Millisecond)
 	defer timer.Stop()
-	<-timer.C // so that many are killed half-way
+	<-timer.C                            // so that many are killed half-way
 	_, err := l.f.WriteString(id + "\n") // one write to the end of the file
 	return id, err
 }
@@ -133,12 +133,13 @@ func work(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = l.f.Close() }()
 	app, b, err := openApp(ctx, dir, l)
 	if err != nil {
 		return err
 	}
 	go func() { _ = startAll(ctx, app, 100*time.Millisecond) }() // what it has not started when it is killed others start
-	_, _ = io.Copy(io.Discard, os.Stdin)   // until the parent is gone
+	_, _ = io.Copy(io.Discard, os.Stdin)                         // until the parent is gone
 	closing, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := app.Close(closing); err != nil {

@@ -37,18 +37,20 @@ type Config struct {
 
 	Begin func(*Tx) error // called at the beginning of each write transaction
 	End   func(*Tx) error // called at its end, before the commit
-	Woken func()          // called after another process, or this one, has had news; in a goroutine of its own
+	// Joined is called instead of End when the transaction is somebody else's.
+	Joined func(*Tx) error
+	Woken  func() // called after another process, or this one, has had news; in a goroutine of its own
 }
 
 // DB is an open database. Its methods may be called from many goroutines.
 type DB struct {
-	c        Config
-	id       string
-	lock     fairLock
-	count    *counter
-	wake     *os.File
-	unwatch  func()
-	w        *writer
+	c       Config
+	id      string
+	lock    fairLock
+	count   *counter
+	wake    *os.File
+	unwatch func()
+	w       *writer
 
 	readers chan *Conn // idle ones
 	slots   chan struct{}
@@ -276,7 +278,9 @@ func (db *DB) openCounter() error {
 //
 // run may be called several times, and must not keep anything of a call that has failed. It must check everything before it
 // writes: when it fails after a write, the others have to be run again.
-func (db *DB) Write(ctx context.Context, lazy bool, run func(*Tx) error) error { return db.w.do(ctx, lazy, run) }
+func (db *DB) Write(ctx context.Context, lazy bool, run func(*Tx) error) error {
+	return db.w.do(ctx, lazy, run)
+}
 
 // Start is a lazy Write that nobody waits for.
 func (db *DB) Start(run func(*Tx) error) { db.w.start(true, run) }

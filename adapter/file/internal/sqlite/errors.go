@@ -22,38 +22,39 @@ var (
 )
 
 // Explain returns the error in the words of package adapter, and what to do about it.
-func Explain(err error) (explained error, hint string) {
+func Explain(err error) (hint string, explained error) {
 	var coded *sqlite3.Error
 	switch {
 	case errors.Is(err, ErrLostTail):
-		return err, "restore a backup; or, to go on with what is there, set acceptLoss once"
+		return "restore a backup; or, to go on with what is there, set acceptLoss once", err
 	case errors.Is(err, ErrNewer):
-		return err, "upgrade this program; it must not write to the file"
+		return "upgrade this program; it must not write to the file", err
 	case errors.Is(err, ErrForeign):
-		return err, "name another directory: connections.file.dataDir"
+		return "name another directory: connections.file.dataDir", err
 	case errors.Is(err, ErrNoDirectory):
-		return fmt.Errorf("%w: %w", adapter.ErrInvalid, err), "make the directory, or name another one: connections.file.dataDir"
+		return "make the directory, or name another one: connections.file.dataDir", fmt.Errorf("%w: %w", adapter.ErrInvalid, err)
 	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: the disk is full: %w", adapter.ErrUnavailable, err), "free space; nothing that was acknowledged is lost"
+		return "free space; nothing that was acknowledged is lost", fmt.Errorf("%w: the disk is full: %w", adapter.ErrUnavailable, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.PERM), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: no permission to write: %w", adapter.ErrUnavailable, err),
-			"the directory and the files in it must be writable for this user"
+		return "the directory and the files in it must be writable for this user",
+			fmt.Errorf("%w: no permission to write: %w", adapter.ErrUnavailable, err)
 	case errors.Is(err, sqlite3.CANTOPEN):
-		return fmt.Errorf("%w: %w", adapter.ErrUnavailable, err), "the directory and the files in it must be readable and writable"
+		return "the directory and the files in it must be readable and writable", fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
 	case errors.Is(err, sqlite3.NOTADB):
-		return fmt.Errorf("%w: %w", ErrForeign, err), "the file is no SQLite database, or its first page is damaged: restore a backup, or name another directory"
+		return "the file is no SQLite database, or its first page is damaged: restore a backup, or name another directory",
+			fmt.Errorf("%w: %w", ErrForeign, err)
 	case errors.Is(err, sqlite3.IOERR_DATA):
-		return fmt.Errorf("%w: the checksum of a page does not match: %w", ErrCorrupt, err), "restore a backup; file.Check tells what is damaged"
+		return "restore a backup; file.Check tells what is damaged", fmt.Errorf("%w: the checksum of a page does not match: %w", ErrCorrupt, err)
 	case errors.Is(err, sqlite3.CORRUPT):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err), "restore a backup; file.Check tells what is damaged"
+		return "restore a backup; file.Check tells what is damaged", fmt.Errorf("%w: %w", ErrCorrupt, err)
 	case isSyncFailure(err):
-		return err, "check the disk and restart this process; nothing that was acknowledged is lost"
+		return "check the disk and restart this process; nothing that was acknowledged is lost", err
 	case errors.Is(err, sqlite3.TOOBIG):
-		return fmt.Errorf("%w: %w", adapter.ErrTooLarge, err), ""
+		return "", fmt.Errorf("%w: %w", adapter.ErrTooLarge, err)
 	case errors.As(err, &coded):
-		return fmt.Errorf("%w: %w", adapter.ErrUnavailable, err), ""
+		return "", fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
 	}
-	return err, ""
+	return "", err
 }
 
 // escapeURI escapes what has a meaning in the path of a URI.

@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// watchFile calls changed in a goroutine of its own whenever the file is written to, until the returned function is called, which waits for the goroutine.
+// watchFile calls changed in a goroutine of its own whenever the file is written to, until the returned
+// function is called, which waits for the goroutine.
 func watchFile(path string, changed func()) (stop func(), err error) {
 	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
 	if err != nil {

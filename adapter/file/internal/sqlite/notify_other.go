@@ -10,7 +10,8 @@ import (
 // lookEvery is how often the file is looked at, where nobody tells us.
 const lookEvery = 10 * time.Millisecond
 
-// watchFile calls changed in a goroutine of its own after the file was written to, until the returned function is called, which waits for the goroutine.
+// watchFile calls changed in a goroutine of its own after the file was written to, until the returned
+// function is called, which waits for the goroutine.
 func watchFile(path string, changed func()) (stop func(), err error) {
 	end, done := make(chan struct{}), make(chan struct{})
 	go func() {

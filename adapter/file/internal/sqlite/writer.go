@@ -62,7 +62,6 @@ type writer struct {
 
 	broken error // a sync has failed: what the system still has in memory cannot be trusted to be on disk
 	synced bool  // what PRAGMA synchronous is set to
-	last   int64 // the count of commits as it was last written to the counter
 }
 
 var errClosed = adapter.ErrClosed
