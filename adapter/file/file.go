@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"time"
@@ -15,6 +16,9 @@ import (
 )
 
 const name = "file"
+
+// ownNamespace is the namespace whose data lie in the directory itself: the default of the configuration.
+const ownNamespace = "nvent"
 
 //go:embed schema1.sql
 var schema1 string
@@ -194,7 +198,7 @@ func (b *Backend) shut() error {
 	return nil
 }
 
-// Factory returns the factory "file", with [Options].
+// Factory returns the factory "file", with [Options]. A namespace other than "nvent" has a directory of its own within DataDir.
 func Factory() adapter.Factory {
 	return adapter.Factory{
 		Name:    name,
@@ -211,6 +215,12 @@ func Factory() adapter.Factory {
 				with.Clock = s.Clock
 			}
 			with.Logger = s.Logger
+			if s.Namespace != "" && s.Namespace != ownNamespace {
+				if err := sqlite.MakeDir(with.DataDir); err != nil {
+					return opened, fail("open", err)
+				}
+				with.DataDir = filepath.Join(with.DataDir, url.PathEscape(s.Namespace))
+			}
 			b, err := Open(ctx, &with)
 			if err != nil {
 				return opened, err

@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config) (db *DB, err error) {
 	if c.VFS == "" {
 		c.VFS = Register()
 	}
-	if err := makeDir(c.Dir); err != nil {
+	if err := MakeDir(c.Dir); err != nil {
 		return nil, err
 	}
 	db = &DB{c: c, closed: make(chan struct{}), readers: make(chan *Conn, readerCount), slots: make(chan struct{}, readerCount)}
@@ -106,7 +106,8 @@ func Open(ctx context.Context, c Config) (db *DB, err error) {
 	return db, nil
 }
 
-func makeDir(dir string) error {
+// MakeDir makes a directory, unless it is there. What it is in must be.
+func MakeDir(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && !info.IsDir():

@@ -158,7 +158,7 @@ func Backup(ctx context.Context, dir, to string, schema int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	if err := makeDir(to); err != nil {
+	if err := MakeDir(to); err != nil {
 		return err
 	}
 	if entries, err := os.ReadDir(to); err != nil || len(entries) > 0 {
