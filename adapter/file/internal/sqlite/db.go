@@ -74,9 +74,10 @@ func Open(ctx context.Context, c Config) (db *DB, err error) {
 		return nil, err
 	}
 	db = &DB{c: c, closed: make(chan struct{}), readers: make(chan *Conn, readerCount), slots: make(chan struct{}, readerCount)}
+	opening := db
 	defer func() {
 		if err != nil {
-			db.release()
+			_ = opening.release() // why it cannot be opened matters more
 		}
 	}()
 	if err := db.lock.open(c.Dir); err != nil {

@@ -23,7 +23,7 @@ var (
 
 // Explain returns the error in the words of package adapter, and what to do about it.
 func Explain(err error) (hint string, explained error) {
-	var coded *sqlite3.Error
+	var code sqlite3.ErrorCode
 	switch {
 	case errors.Is(err, ErrLostTail):
 		return "restore a backup; or, to go on with what is there, set acceptLoss once", err
@@ -51,7 +51,7 @@ func Explain(err error) (hint string, explained error) {
 		return "check the disk and restart this process; nothing that was acknowledged is lost", err
 	case errors.Is(err, sqlite3.TOOBIG):
 		return "", fmt.Errorf("%w: %w", adapter.ErrTooLarge, err)
-	case errors.As(err, &coded):
+	case errors.As(err, &code):
 		return "", fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
 	}
 	return "", err

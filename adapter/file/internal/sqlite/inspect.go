@@ -43,9 +43,10 @@ func Inspect(ctx context.Context, dir string, schema int) (i *Inspection, err er
 	if i.Conn, err = db.connect(false); err != nil {
 		return nil, err
 	}
+	opened := i.Conn
 	defer func() {
 		if err != nil {
-			_ = i.close()
+			_ = opened.close() // what is wrong with it matters more
 		}
 	}()
 	app, err := i.Int("PRAGMA application_id")
