@@ -63,9 +63,11 @@ const (
 	CapAnnotate
 	// CapReplay: Stream.Subscribe honours From (earliest, or a message ID) for topics that keep their past.
 	CapReplay
+	// CapTx: the store implements [Transactor] (a batch, jobs and settlements in one transaction, and in the caller's).
+	CapTx
 )
 
-var capNames = []string{"global-events", "annotate", "replay"}
+var capNames = []string{"global-events", "annotate", "replay", "tx"}
 
 // Has reports whether all of want are claimed.
 func (c Capabilities) Has(want Capabilities) bool { return c&want == want }

@@ -1,10 +1,16 @@
 module github.com/nvent-go/nvent/playground
 
-go 1.26
+go 1.26.0
 
 require github.com/nvent-go/nvent v0.0.0
 
-require github.com/netresearch/go-cron v0.9.1 // indirect
+require (
+	github.com/ncruces/go-sqlite3 v0.37.0 // indirect
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.5.35401 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
+	github.com/netresearch/go-cron v0.9.1 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 require (
 	github.com/expr-lang/expr v1.17.8 // indirect

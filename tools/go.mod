@@ -1,3 +1,3 @@
 module github.com/nvent-go/nvent/tools
 
-go 1.26
+go 1.26.0

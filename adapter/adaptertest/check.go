@@ -39,7 +39,7 @@ func StreamChecks() []Check[adapter.Stream] {
 func StoreChecks() []Check[adapter.Store] {
 	return concat(storeInfoChecks(), storeCommitChecks(), storeConflictChecks(), storeAtomicChecks(), storeRaceChecks(),
 		storePartitionChecks(), storeLogChecks(), storeReadChecks(), storeDropChecks(), storeIndexChecks(), storeQueryChecks(),
-		storePageChecks(), storeKVChecks(), storeExpiryChecks(), storeTrimChecks(), storeEndChecks())
+		storePageChecks(), storeKVChecks(), storeExpiryChecks(), storeTrimChecks(), storeTxChecks(), storeEndChecks())
 }
 
 func concat[A Driver](groups ...[]Check[A]) []Check[A] {

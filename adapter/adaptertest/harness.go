@@ -47,6 +47,11 @@ type Backend[A Driver] struct {
 	// Restart stops and starts the backend, where that can be done. nil leaves out what needs it.
 	Restart func(ctx context.Context) error
 
+	// QueueOf returns the queue that a store shares transactions with, and Begin begins a transaction as a user would; end
+	// commits it or rolls it back. Both are required for stores that claim CapTx. The queue is closed with the store.
+	QueueOf func(ctx context.Context, a A) (adapter.Queue, error)
+	Begin   func(ctx context.Context, a A) (tx any, end func(commit bool) error, err error)
+
 	// Sleep lets d pass on the backend's clock. nil really waits (in a bubble: on the bubble's clock).
 	Sleep func(ctx context.Context, d time.Duration) error
 

@@ -25,7 +25,7 @@ func infoIsHonest[A Driver](ctx context.Context, e *env[A]) error {
 	if info != b.Info() || info != a.Info() {
 		return fmt.Errorf("info differs between instances or calls: %+v and %+v", info, b.Info())
 	}
-	const known = adapter.CapGlobalEvents | adapter.CapAnnotate | adapter.CapReplay
+	const known = adapter.CapGlobalEvents | adapter.CapAnnotate | adapter.CapReplay | adapter.CapTx
 	switch {
 	case info.Name == "":
 		return errors.New("info has no name")

@@ -22,7 +22,8 @@ var layers = []struct {
 	{"adapter", nil},
 	{"adapter/adaptertest", []string{"adapter"}},
 	{"adapter/memory", []string{"adapter", "adapter/memory/internal/..."}},
-	{"adapter/file", []string{"adapter", "adapter/file/internal/..."}},
+	{"adapter/file", []string{"adapter", "adapter/file/internal/...", "github.com/ncruces/go-sqlite3/..."}},
+	{"adapter/file/internal/...", []string{"adapter", "adapter/file/internal/...", "github.com/ncruces/go-sqlite3/..."}},
 	{"flow", []string{"adapter", "internal/attempt", "internal/calendar", "internal/decode", "internal/document", "internal/encode", "github.com/expr-lang/expr/..."}},
 	{"trigger", []string{"adapter", "flow", "internal/calendar", "internal/document"}},
 	{"internal/calendar", []string{"github.com/netresearch/go-cron"}},
@@ -46,7 +47,11 @@ var layers = []struct {
 var forTests = []string{"adapter/adaptertest", "enginetest", "nventtest", "internal/leakcheck"}
 
 // thirdParty are the modules that the core may require.
-var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid", "github.com/netresearch/go-cron"}
+var thirdParty = []string{"github.com/expr-lang/expr", "github.com/goccy/go-yaml", "github.com/google/uuid",
+	"github.com/netresearch/go-cron",
+	"github.com/ncruces/go-sqlite3",
+	// go-sqlite3 requires these:
+	"github.com/ncruces/go-sqlite3-wasm/v6", "github.com/ncruces/julianday", "golang.org/x/sys"}
 
 type goPackage struct {
 	ImportPath string
