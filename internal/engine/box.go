@@ -42,6 +42,10 @@ type request struct {
 	in      flow.Input
 	verdict flow.Verdict
 	err     error
+	// settle is how the delivery behind the input is settled if it is accepted; nil: there is none. settled says that it has
+	// been, in the transaction of the commit.
+	settle  *adapter.Settlement
+	settled bool
 	wake    chan bool // true: lead; false: done
 }
 
@@ -117,6 +121,11 @@ func (e *Engine) submit(ctx context.Context, run string, in flow.Input) (flow.Ve
 
 func (e *Engine) submitTo(ctx context.Context, b *box, in flow.Input) (flow.Verdict, error) {
 	r := &request{in: in}
+	err := e.submitRequest(ctx, b, r)
+	return r.verdict, err
+}
+
+func (e *Engine) submitRequest(ctx context.Context, b *box, r *request) error {
 	b.mu.Lock()
 	if b.busy {
 		r.wake = make(chan bool, 1)
@@ -125,9 +134,9 @@ func (e *Engine) submitTo(ctx context.Context, b *box, in flow.Input) (flow.Verd
 		lead, err := b.await(ctx, r)
 		switch {
 		case err != nil:
-			return 0, err
+			return err
 		case !lead:
-			return r.verdict, r.err
+			return r.err
 		}
 		b.mu.Lock()
 		b.drop(r)
@@ -143,7 +152,7 @@ func (e *Engine) submitTo(ctx context.Context, b *box, in flow.Input) (flow.Verd
 	for _, other := range batch[1:] {
 		other.wake <- false
 	}
-	return r.verdict, r.err
+	return r.err
 }
 
 // await waits for a request to be decided, or to lead. A request that is given up may still be decided, if it was already

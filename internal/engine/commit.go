@@ -87,7 +87,7 @@ func (e *Engine) decide(ctx context.Context, b *box, batch []*request) error {
 		if !changed {
 			return nil
 		}
-		c := &change{box: b, before: b.state, work: work, out: out, now: now}
+		c := &change{box: b, before: b.state, work: work, out: out, now: now, inputs: batch}
 		if done, err := e.write(ctx, c); err != nil || done {
 			return err
 		}
@@ -103,6 +103,8 @@ type change struct {
 	out    *flow.Changes
 	now    time.Time
 	begin  *Summary // of a run that begins
+	inputs []*request
+	issued bool // its jobs are enqueued, in the transaction of the commit
 }
 
 // write commits a change and issues what follows. It returns false when the state has moved on: the box then holds the current one.
@@ -112,7 +114,7 @@ func (e *Engine) write(ctx context.Context, c *change) (bool, error) {
 		return false, err
 	}
 	call := within(ctx, commitTimeout)
-	done, err := e.Store.Commit(call, batch)
+	done, err := e.commit(call, c, batch)
 	call.end()
 	if err == nil {
 		e.sawStoreTime(done.Now)
@@ -323,7 +325,9 @@ func failureOf(records []adapter.Record) string {
 func (e *Engine) follow(c *change) {
 	b := c.box
 	b.keepPayloads(c.work, c.out.Records)
-	e.issue(b, c.out)
+	if !c.issued {
+		e.issue(b, c.out)
+	}
 	if len(c.out.Remove) > 0 {
 		e.held.fence(b.run, c.work)
 		e.removeJobs(b, c.out.Remove)

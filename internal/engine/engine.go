@@ -67,7 +67,8 @@ type Engine struct {
 	timers   timers
 	parts    partCache
 	pace     pace
-	narrow   bool // the queue reaches fewer processes than the store: dispatches have an owner
+	tx       adapter.Transactor // nil: the store shares no transactions with the queue
+	narrow   bool               // the queue reaches fewer processes than the store: dispatches have an owner
 
 	offset  atomic.Int64 // store clock minus ours, in nanoseconds
 	ctx     context.Context
@@ -82,6 +83,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{Options: o, alarmed: map[string]time.Time{}}
 	e.ctx, e.stop = context.WithCancelCause(context.Background())
 	e.narrow = o.Queue.Info().Scope < o.Store.Info().Scope
+	if tx, ok := o.Store.(adapter.Transactor); ok && o.Store.Info().Caps.Has(adapter.CapTx) && tx.Shares(o.Queue) {
+		e.tx = tx
+	}
 	e.defs.store = o.Store
 	for i := range e.shards {
 		e.shards[i].boxes = map[string]*box{}

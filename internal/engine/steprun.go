@@ -183,22 +183,31 @@ func attemptError(err error) *flow.AttemptError {
 // record commits an outcome and settles the delivery: never before the commit is known to be applied or stale.
 func (w *stepRun) record(o flow.Outcome) {
 	e := w.e
-	verdict, err := e.submitTo(e.ctx, w.b, o)
-	if err != nil {
+	accepted := w.settlement(flow.Accepted, o)
+	r := &request{in: o, settle: &accepted}
+	if err := e.submitRequest(e.ctx, w.b, r); err != nil {
 		// The store cannot tell, or refuses. The job is delivered again, and then the state says what is true.
 		e.alarm("outcome/"+w.step.Name, "outcome is not recorded; handing the job back", "run", w.token.Run, "step", w.step.Name,
 			"error", err)
 		e.settle(w.receipt, adapter.Settlement{Verdict: adapter.Release, Delay: time.Second})
 		return
 	}
-	s := adapter.Settlement{Verdict: flow.SettleAs(verdict, o.Err != nil)}
+	if !r.settled {
+		e.settleIn(&w.own.room, w.receipt, w.settlement(r.verdict, o))
+	}
+}
+
+// settlement returns how the delivery is settled once the outcome is accepted, or stale.
+func (w *stepRun) settlement(v flow.Verdict, o flow.Outcome) adapter.Settlement {
+	s := adapter.Settlement{Queue: w.receipt.queue, ID: w.receipt.id, Receipt: w.receipt.receipt,
+		Verdict: flow.SettleAs(v, o.Err != nil)}
 	switch s.Verdict {
 	case adapter.Complete:
 		s.Result = o.Result
 	case adapter.Fail:
 		s.Err = o.Err.Message
 	}
-	e.settleIn(&w.own.room, w.receipt, s)
+	return s
 }
 
 // abandon fails the attempt of a handler that does not return although its context has ended. What it does later has no
