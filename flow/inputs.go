@@ -155,7 +155,7 @@ func (t *transition) started(base adapter.Record, it *Iteration, info *StartInfo
 		return
 	}
 	it.Started = true
-	base.Type, base.Data = RecordStepStarted, raw(info)
+	base.Type, base.Data = RecordStepStarted, info.encode()
 	t.record(base)
 }
 

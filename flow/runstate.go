@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -438,18 +437,6 @@ func (s *State) CompletedSteps() int {
 		n += s.Steps[i].Done
 	}
 	return n
-}
-
-// Encode returns the state as the body of its document.
-func (s *State) Encode() json.RawMessage { return raw(s) }
-
-// DecodeState reads the body of a state document.
-func DecodeState(b json.RawMessage) (*State, error) {
-	s := &State{}
-	if err := json.Unmarshal(b, s); err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // OpenIteration returns the open iteration of a token, whatever its phase, if its dispatch is the one that counts, else nil.
