@@ -33,7 +33,8 @@ type State struct {
 	Flow       string `json:"flow"`
 	Definition string `json:"def"` // hash
 	Status     Status `json:"status"`
-	Paused     bool   `json:"paused,omitempty"` // nothing new is dispatched, no timer fires
+	Paused     bool   `json:"paused,omitempty"`     // nothing new is dispatched, no timer fires
+	FlowPaused bool   `json:"flowPaused,omitempty"` // likewise, because its flow is paused
 	Epoch      int    `json:"epoch"`
 	Seq        uint64 `json:"seq"`   // of the last record of the log
 	Input      uint64 `json:"input"` // seq of the record that holds the run's input
@@ -72,6 +73,9 @@ type State struct {
 
 	chunks chunkCache
 }
+
+// Held reports whether the run is paused, by itself or with its flow.
+func (s *State) Held() bool { return s.Paused || s.FlowPaused }
 
 // Scope is what has happened in one place: in the run itself, or in one item of a group.
 type Scope struct {

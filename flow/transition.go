@@ -117,12 +117,13 @@ type Beginning struct {
 	Parent  *Token            // the step of another run that waits for this one
 	Due     time.Time         // when its start steps begin; zero: at once
 	Headers map[string]string // for its jobs
+	Paused  bool              // its flow is paused
 }
 
 // Begin returns the state of a new run and adds its first record and dispatches to out. An await whose key cannot be taken
 // from the input is an error.
 func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes) (*State, error) {
-	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1, Headers: b.Headers}
+	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1, Headers: b.Headers, FlowPaused: b.Paused}
 	if b.Parent != nil {
 		s.Parent = &Parent{Token: *b.Parent}
 	}
@@ -291,7 +292,7 @@ func (t *transition) dispatch(p *place, step string, it *Iteration) {
 	if step := t.def.Step(step); step.External && step.Timeout > 0 {
 		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
-	if !t.s.Paused {
+	if !t.s.Held() {
 		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
 	}
 }
@@ -389,7 +390,7 @@ func (t *transition) settleRun() {
 func (t *transition) end(status Status, typ, step string, causes []uint64, data Summary) {
 	t.dropOpen(status == StatusFailed)
 	t.s.Status = status
-	t.s.Paused = false
+	t.s.Paused, t.s.FlowPaused = false, false
 	t.s.End = t.record(adapter.Record{Type: typ, Step: step, Causes: causes, Data: raw(data)})
 }
 
