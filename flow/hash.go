@@ -84,5 +84,8 @@ func canonicalAwait(a *Await) *Await {
 	if canonical, err := adapter.Canonical(c.Default); err == nil {
 		c.Default = canonical
 	}
+	if string(c.Default) == "null" {
+		c.Default = nil
+	}
 	return &c
 }

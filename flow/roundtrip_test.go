@@ -164,6 +164,33 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 	}
 }
 
+func TestDefaultOfAnAwaitIsAnyValue(t *testing.T) {
+	t.Parallel()
+	doc := func(value string) string {
+		return `{"name": "f", "steps": {"a": {"handler": "a", "config": {"start": true,
+			"awaitBefore": {"type": "signal", "timeout": "1h", "onTimeout": "continue", "default": ` + value + `}}}}}`
+	}
+	hashes := map[string]string{}
+	for _, value := range []string{`{"b": [1, 2.50], "a": null}`, `[]`, `[{"x": 1}]`, `{}`, `7`, `"x"`, `false`, `null`} {
+		want := hashOf(t, []byte(doc(value)), "f.json")
+		if first, dup := hashes[want]; dup {
+			t.Errorf("the defaults %s and %s have one hash", first, value)
+		}
+		hashes[want] = value
+		var stored flow.Wiring
+		if err := json.Unmarshal([]byte(doc(value)), &stored); err != nil {
+			t.Fatal(err)
+		}
+		asYAML, err := stored.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := flow.Compile(stored); err != nil || d.Hash() != want || hashOf(t, asYAML, "f.yaml") != want {
+			t.Errorf("default %s does not come back as the same flow: %v\n%s", value, err, asYAML)
+		}
+	}
+}
+
 // FuzzParseWiring checks that no document takes the reader or the analysis down, and that what is accepted keeps its hash
 // when it is written and read again.
 func FuzzParseWiring(f *testing.F) {

@@ -12,7 +12,7 @@ import (
 
 // Decode writes a document into v, a pointer to a struct with json tags. Every mistake is in the error, an [Errors]; v is then
 // partly written. A null counts as absent. Types that implement [json.Unmarshaler] decode their scalars themselves; their
-// mappings are decoded field by field.
+// mappings are decoded field by field. A [json.RawMessage] takes any value.
 func Decode(n *Node, file string, v any) error {
 	d := &decoder{file: file}
 	d.decode(n, reflect.ValueOf(v).Elem(), "the document")
@@ -41,6 +41,10 @@ func (d *decoder) decode(n *Node, v reflect.Value, where string) {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
 		d.decode(n, v.Elem(), where)
+		return
+	}
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		v.SetBytes(n.json())
 		return
 	}
 	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok && n.kind != mapping && n.kind != list {
@@ -180,13 +184,15 @@ func inside(where, name string) string {
 	return where + "." + name
 }
 
-// json returns a scalar as JSON.
+// json returns a node as JSON.
 func (n *Node) json() []byte {
-	if n.kind == text {
-		b, _ := json.Marshal(n.value) // a string always encodes
+	switch n.kind {
+	case number, boolean:
+		return []byte(n.value)
+	default:
+		b, _ := json.Marshal(n.any()) // what came from a document always encodes
 		return b
 	}
-	return []byte(n.value)
 }
 
 // any returns a node as encoding/json would decode it, with numbers as json.Number.
