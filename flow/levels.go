@@ -202,5 +202,5 @@ func (s subscription) due(now time.Time, event string, payload []byte) (int64, e
 	if !at.After(now) {
 		return 0, nil
 	}
-	return at.UnixMilli(), nil
+	return noEarlier(at), nil
 }
