@@ -21,7 +21,14 @@ var paid = flow.NewEvent[map[string]any]("invoice.paid")
 // An approval: the run waits, without holding a worker, for somebody who has the token.
 func ExampleSignalTokenFor() {
 	tokens := make(chan string, 1)
-	send := func(_ context.Context, token string) error { tokens <- token; return nil } // an e-mail with a link
+	send := func(ctx context.Context, token string) error { // an e-mail with a link
+		select {
+		case tokens <- token:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	// doc: approval
 	f := flow.New[order, string]("approval")
 	ask := flow.Start(f, "ask", func(ctx context.Context, o order) (order, error) {
@@ -189,7 +196,7 @@ func ExampleDo() {
 	charge := func(ctx context.Context, o order) (string, error) {
 		id, err := flow.Do(ctx, "charge", func(context.Context) (string, error) {
 			calls++ // call the payment service, with flow.Key(ctx) as the idempotency key
-			return "charge-1", nil
+			return "charge-" + o.ID, nil
 		})
 		if err != nil {
 			return "", err
@@ -204,5 +211,5 @@ func ExampleDo() {
 	flow.Returns(f, flow.Start(f, "charge", charge, flow.Attempts(2, flow.Backoff{})))
 	out, err := runFlow(f, order{ID: "42"})
 	fmt.Println(out, err, "after", calls, "call")
-	// Output: charge-1 <nil> after 1 call
+	// Output: charge-42 <nil> after 1 call
 }
