@@ -75,7 +75,8 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 		step, failed := strings.CutSuffix(step, ":failed")
 		step, resolved := strings.CutSuffix(step, ":resolved")
 		if _, known := a.w.Steps[step]; known && resolved {
-			report(fmt.Sprintf("step %q awaits nothing after it has succeeded", step), "", "set its config.awaitAfter, in Go with flow.AwaitAfter, or subscribe to "+StepEvent(step))
+			report(fmt.Sprintf("step %q awaits nothing after it has succeeded", step), "",
+				"set its config.awaitAfter, in Go with flow.AwaitAfter, or subscribe to "+StepEvent(step))
 			return
 		}
 		near := document.Nearest(step, a.steps)
