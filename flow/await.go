@@ -62,7 +62,7 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 		}
 	}
 	if !at.IsZero() {
-		reg.At = at.UnixMilli()
+		reg.At = noEarlier(at)
 	}
 	it.Phase, it.RunAt = phase, 0
 	r.Type, r.Key, r.Data = RecordAwaitRegistered, a.Type, raw(reg)

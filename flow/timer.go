@@ -28,6 +28,9 @@ type Timer struct {
 	N     int       `json:"n,omitempty"` // iteration
 }
 
+// noEarlier returns a time in Unix milliseconds, rounded up: nothing begins before its time.
+func noEarlier(at time.Time) int64 { return at.Add(time.Millisecond - 1).UnixMilli() }
+
 func (t *transition) timer(tm Timer) {
 	i, _ := slices.BinarySearchFunc(t.s.Timers, tm.At, func(a Timer, at int64) int {
 		if a.At <= at {

@@ -165,7 +165,7 @@ func (t *transition) start(due time.Time) {
 	var at int64
 	from := t.now
 	if due.After(t.now) {
-		at, from = due.UnixMilli(), due
+		at, from = noEarlier(due), due
 	}
 	if d := t.def.timeout; d > 0 {
 		t.timer(Timer{At: from.Add(d).UnixMilli(), Kind: TimerRun, Scope: RootScope})
@@ -333,7 +333,7 @@ func (t *transition) redispatch(p *place, step *Step, it *Iteration, runAt time.
 	t.dropTimers(func(tm *Timer) bool { return tm.Scope == p.path && tm.Step == step.Name && tm.N == it.N })
 	later := runAt.After(t.now)
 	if later {
-		it.RunAt = runAt.UnixMilli()
+		it.RunAt = noEarlier(runAt)
 	}
 	switch {
 	case later && (runAt.Sub(t.now) > queueDelay || step.Flow != ""):
