@@ -68,7 +68,12 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	r.Type, r.Key, r.Data = RecordAwaitRegistered, a.Type, raw(reg)
 	it.Await = t.record(r)
 	if err != nil {
-		t.awaitFailed(p, step, it, err.Error())
+		tok, seq := t.token(p, step.Name, it), it.Await
+		t.later = append(t.later, func() {
+			if p, _, it := t.find(tok); it != nil && it.Await == seq {
+				t.awaitFailed(p, step, it, err.Error())
+			}
+		})
 		return
 	}
 	if !at.IsZero() {
@@ -222,7 +227,12 @@ func (t *transition) sighted(p *place, e *emitted) {
 				continue // the await goes on: this is not an event that it can use
 			}
 			t.s.Seen[sightKey(p.path, step.Name)] = Sighting{e.seq, t.now.UnixMilli(), to}
-			t.wake(p, step, a, e.seq, to)
+			seq, path := e.seq, p.path
+			t.later = append(t.later, func() {
+				if p := t.place(path); p != nil {
+					t.wake(p, step, a, seq, to)
+				}
+			})
 		}
 	}
 }

@@ -1,0 +1,175 @@
+package flow_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvent-go/nvent/flow"
+)
+
+// What the models of model_test.go have found, as small as it gets.
+
+var modelTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// hand moves a run on by hand. Before every input it forgets what it holds, and loads what the input needs.
+type hand struct {
+	t      *testing.T
+	d      *flow.Definition
+	s      *flow.State
+	now    time.Time
+	out    *flow.Changes
+	chunks map[flow.ChunkRef]json.RawMessage
+	parts  map[flow.PartRef]flow.Part
+}
+
+// byHand begins a run of a flow whose steps and connections are given as YAML.
+func byHand(t *testing.T, doc string) *hand {
+	t.Helper()
+	w, err := flow.ParseWiring([]byte("name: found\n"+doc), "found.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hand{t: t, now: modelTime, out: &flow.Changes{}, chunks: map[flow.ChunkRef]json.RawMessage{}, parts: map[flow.PartRef]flow.Part{}}
+	if h.d, err = flow.Compile(w); err != nil {
+		t.Fatal(err)
+	}
+	if h.s, err = h.d.Begin("run", flow.Beginning{Input: json.RawMessage(`{"a":"A","b":"B"}`)}, h.now, h.out); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// do applies an input, which must count.
+func (h *hand) do(in flow.Input) {
+	h.t.Helper()
+	h.s.Changed(func(r flow.ChunkRef, c *flow.Chunk) { h.chunks[r] = c.Encode() })
+	for _, p := range h.out.Parts {
+		h.parts[p.PartRef] = p.Part
+	}
+	var err error
+	if h.s, err = flow.DecodeState(h.s.Encode()); err != nil {
+		h.t.Fatal(err)
+	}
+	for n := h.d.Missing(h.s, in); !n.Empty(); n = h.d.Missing(h.s, in) {
+		for _, r := range n.Chunks {
+			c, err := flow.DecodeChunk(h.chunks[r])
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			h.s.Load(r, c)
+		}
+		for _, r := range n.Parts {
+			h.s.LoadPart(r, h.parts[r])
+		}
+	}
+	if v := h.d.Apply("run", h.s, in, h.now, h.out); v != flow.Accepted {
+		h.t.Fatalf("%T is refused", in)
+	}
+}
+
+// tokens returns the open iterations of a step, wherever they are.
+func (h *hand) tokens(step string) (list []flow.Token) {
+	h.s.Changed(func(r flow.ChunkRef, c *flow.Chunk) { h.chunks[r] = c.Encode() })
+	for r, b := range h.chunks {
+		c, _ := flow.DecodeChunk(b)
+		h.s.Load(r, c)
+	}
+	h.s.EachOpen("run", func(t flow.Token, _ *flow.Iteration) bool {
+		if t.Step == step {
+			list = append(list, t)
+		}
+		return true
+	})
+	return list
+}
+
+// succeed lets the first open iteration of a step succeed.
+func (h *hand) succeed(step, result string, emissions ...flow.Emission) {
+	h.t.Helper()
+	h.do(flow.Outcome{Token: h.token(step), Result: json.RawMessage(result), Emissions: emissions})
+}
+
+func (h *hand) fail(step string) {
+	h.t.Helper()
+	h.do(flow.Outcome{Token: h.token(step), Err: &flow.AttemptError{Message: "no", Final: true}})
+}
+
+func (h *hand) token(step string) flow.Token {
+	h.t.Helper()
+	list := h.tokens(step)
+	if len(list) == 0 {
+		h.t.Fatalf("step %s is not open", step)
+	}
+	return list[0]
+}
+
+// emit returns an emission; emitAll one for many items.
+func emit(event, p string) flow.Emission {
+	return flow.Emission{Event: event, Payload: json.RawMessage(p)}
+}
+
+func emitAll(event string, items ...string) flow.Emission {
+	g := &flow.EmittedGroup{Count: len(items)}
+	for _, it := range items {
+		g.Items = append(g.Items, json.RawMessage(it))
+	}
+	return flow.Emission{Event: event, Group: g}
+}
+
+// wantOpen checks the steps that are open, and the run's status.
+func (h *hand) wantOpen(status flow.Status, steps ...string) {
+	h.t.Helper()
+	var open []string
+	for _, s := range h.d.Steps() {
+		for range h.tokens(s.Name) {
+			open = append(open, s.Name)
+		}
+	}
+	if h.s.Status != status || !slices.Equal(open, steps) {
+		h.t.Errorf("status %s, open %v; want %s, %v\nlog: %s", h.s.Status, open, status, steps, h.log())
+	}
+}
+
+func (h *hand) log() string {
+	var b strings.Builder
+	for _, r := range h.out.Records {
+		b.WriteString(r.Type + " " + r.Step + " " + r.Key + "; ")
+	}
+	return b.String()
+}
+
+// A step that emits what another one waits for was cut short: the other one's end ended the run before the first one's
+// completion had reached its subscribers.
+func TestFound_WhatAnEmissionWakesDoesNotEndTheRunUnderIt(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e]}}
+  b: {handler: b, config: {start: true, awaitAfter: {type: event, event: e}}}
+  c: {handler: c}
+connections:
+  - {from: "step:a", to: c}
+`)
+	h.succeed("b", "1")
+	h.succeed("a", "1", emit("e", "1"))
+	h.wantOpen(flow.StatusRunning, "c")
+}
+
+// The same with an await that fails as it begins.
+func TestFound_AnAwaitThatFailsAtOnceDoesNotEndTheRunUnderAnEmission(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e, f]}}
+  b: {handler: b, config: {awaitBefore: {type: time, until: payload.no.way}, onFailure: continue}}
+  c: {handler: c}
+connections:
+  - {from: e, to: b}
+  - {from: f, to: c}
+`)
+	h.succeed("a", "1", emit("e", "{}"), emit("f", "{}"))
+	h.wantOpen(flow.StatusRunning, "c")
+}
