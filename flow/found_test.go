@@ -173,3 +173,27 @@ connections:
 	h.succeed("a", "1", emit("e", "{}"), emit("f", "{}"))
 	h.wantOpen(flow.StatusRunning, "c")
 }
+
+// An item that cannot be opened left its group open for ever when the run was restarted where it had failed.
+func TestFound_ARestartTriesAnItemAgainThatCouldNotBeOpened(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emitsAll: [g]}}
+  b: {handler: b}
+connections:
+  - {from: g, to: b, condition: payload.no.way > 1}
+`)
+	for range 2 {
+		if h.s.Status == flow.StatusRunning {
+			h.succeed("a", "1", emitAll("g", `{}`))
+		} else {
+			h.do(flow.Restart{Failed: true})
+			h.do(flow.Fill{})
+		}
+		h.wantOpen(flow.StatusFailed)
+		if g := h.s.GroupIn(flow.RootScope, 1); g == nil || g.Next != 0 {
+			t.Errorf("the group is %+v", g)
+		}
+	}
+}
