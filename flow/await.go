@@ -102,8 +102,17 @@ func (a *awaiting) due(now time.Time, payload json.RawMessage) (time.Time, error
 
 func sightKey(scope, step string) string { return scope + "|" + step }
 
-// closeAwait says that an iteration does not wait any more.
+// closeAwait ends the wait of an iteration.
 func (t *transition) closeAwait(step *Step, it *Iteration) {
+	t.unregister(step, it)
+	it.Await = 0
+}
+
+// unregister says that an iteration does not wait for an event any more, if it does.
+func (t *transition) unregister(step *Step, it *Iteration) {
+	if it.Await == 0 {
+		return
+	}
 	a := step.Before
 	if it.Phase == PhaseAfter {
 		a = step.After
@@ -111,7 +120,6 @@ func (t *transition) closeAwait(step *Step, it *Iteration) {
 	if a != nil && a.Type == AwaitEvent {
 		t.out.Awaits = append(t.out.Awaits, AwaitChange{Seq: it.Await, Closed: true})
 	}
-	it.Await = 0
 }
 
 // awaitDue resolves an await of a time, or ends one whose time is over.

@@ -25,6 +25,7 @@ type Definition struct {
 	feeds       map[string][]*Step // the collect steps that get what comes of the items of a group of an event
 	partial     map[string]bool    // events of groups that go on without items that fail
 	awaited     map[string][]*Step // the steps that await an event
+	fallible    bool               // it has expressions that may fail while the run goes on
 }
 
 // Step is a step of a [Definition].

@@ -197,3 +197,49 @@ connections:
 		}
 	}
 }
+
+// Whoever failed or restarted a run left the children, jobs and awaits in groups behind, unless their chunk happened to be
+// loaded.
+func TestFound_TheEndOfARunTakesBackWhatIsOpenInGroups(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		end  func(h *hand)
+	}{
+		{"failure", func(h *hand) { h.fail("b") }},
+		{"timeout", func(h *hand) { h.now = h.now.Add(time.Hour); h.do(flow.Fire{}) }},
+		{"restart", func(h *hand) { h.do(flow.Restart{}) }},
+		{"condition", func(h *hand) { h.succeed("b", "{}", emit("e", "{}")) }},
+		{"lost", func(h *hand) { h.do(flow.Lost{Token: h.token("b"), Max: 1}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := byHand(t, `
+config: {timeout: 1h}
+steps:
+  a: {handler: a, config: {start: true, emitsAll: [g]}}
+  b: {handler: b, config: {start: true, emits: [e]}}
+  child: {config: {flow: child}}
+  job: {handler: job}
+  wait: {handler: wait, config: {awaitBefore: {type: event, event: x}}}
+  c: {handler: c}
+connections:
+  - {from: g, to: child}
+  - {from: g, to: job}
+  - {from: g, to: wait}
+  - {from: e, to: c, condition: payload.no.way > 1}
+`)
+			h.succeed("a", "1", emitAll("g", "1"))
+			h.wantOpen(flow.StatusRunning, "b", "child", "job", "wait")
+			child, job := h.token("child"), h.token("job")
+			h.out.Awaits = nil
+			c.end(h)
+			if !slices.Contains(h.out.Orphans, child) || !slices.Contains(h.out.Remove, job) {
+				t.Errorf("taken back: children %v, jobs %v", h.out.Orphans, h.out.Remove)
+			}
+			if len(h.out.Awaits) != 1 || !h.out.Awaits[0].Closed {
+				t.Errorf("awaits: %+v", h.out.Awaits)
+			}
+		})
+	}
+}

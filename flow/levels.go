@@ -87,8 +87,12 @@ func groups(level int) string {
 func (a *analysis) derive(d *Definition) {
 	d.conditional, d.feeds, d.partial = map[string]bool{}, map[string][]*Step{}, map[string]bool{}
 	d.awaited = map[string][]*Step{}
+	for _, subs := range d.subs {
+		d.fallible = d.fallible || slices.ContainsFunc(subs, func(sub subscription) bool { return sub.cond != nil || sub.until != nil })
+	}
 	for _, s := range d.steps {
 		s.level = a.levels[s.Name]
+		d.fallible = d.fallible || s.Before != nil && s.Before.until != nil || s.After != nil && s.After.until != nil
 		if s.collect {
 			d.collects = append(d.collects, s)
 		}

@@ -413,6 +413,11 @@ func (t *transition) dropOpen(keep bool) {
 		t.dropWork(path, sc)
 		return true
 	})
+	for i := range t.s.Steps {
+		for j := range t.s.Steps[i].Iters {
+			t.s.Steps[i].Iters[j].Await = 0
+		}
+	}
 	t.s.Timers = nil
 	t.s.Open = 0
 	if keep {
@@ -438,9 +443,7 @@ func (t *transition) dropWork(path string, sc *Scope) {
 			case it.Phase == PhaseChild:
 				t.out.Orphans = append(t.out.Orphans, tok)
 			}
-			if it.Await != 0 {
-				t.closeAwait(step, it)
-			}
+			t.unregister(step, it) // and no more: the item may be shared with the state before
 		}
 	}
 }
