@@ -243,3 +243,19 @@ connections:
 		})
 	}
 }
+
+// A handler that makes the input of a child flow was judged by the conditions on the child's result.
+func TestFound_ConditionsOnACallAreAboutTheChildsResult(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, flow: child}}
+  b: {handler: b}
+connections:
+  - {from: "step:a", to: b, condition: payload.of.child > 1}
+`)
+	h.succeed("a", `"input of the child"`)
+	h.wantOpen(flow.StatusRunning, "a")
+	h.do(flow.ChildEnded{Token: h.token("a"), Status: flow.StatusCompleted, Result: json.RawMessage(`{"of":{"child":2}}`)})
+	h.wantOpen(flow.StatusRunning, "b")
+}

@@ -53,7 +53,7 @@ func (o Outcome) decide(t *transition) Verdict {
 	}
 	step := t.def.Step(o.Token.Step)
 	var ways []emitted
-	if o.Err == nil {
+	if o.Err == nil && step.Flow == "" { // the way of a call is that of the child's result
 		var err error
 		if ways, err = t.ways(p, step, it, &o); err != nil {
 			o.Err = &AttemptError{Message: err.Error(), Final: true}
