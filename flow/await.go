@@ -202,7 +202,7 @@ func (t *transition) resolve(p *place, step *Step, it *Iteration, payload json.R
 	}
 	ways := make([]emitted, 0, len(it.Held)+1)
 	for _, h := range it.Held {
-		e := emitted{event: h.Event, seq: h.Seq, to: h.To, by: h.Origin, origin: "held"}
+		e := emitted{event: h.Event, seq: h.Seq, to: h.To, sights: h.Sights, by: h.Origin, origin: "held"}
 		if h.Group != nil {
 			e.group = h.Group.clone()
 		}
@@ -220,28 +220,44 @@ func (t *transition) resolve(p *place, step *Step, it *Iteration, payload json.R
 	t.succeed(p, step, it.N, append(ways, resolved))
 }
 
-// sighted tells awaits of the same scope that an event they wait for has been emitted.
-func (t *transition) sighted(p *place, e *emitted) {
-	for _, step := range t.def.awaited[e.event] {
+// sights returns the awaits that an event with this payload resolves, wherever they are in its scope.
+func (t *transition) sights(event string, payload json.RawMessage) (list []Sight) {
+	for _, step := range t.def.awaited[event] {
 		for _, a := range []*awaiting{step.Before, step.After} {
-			if a == nil || a.Type != AwaitEvent || a.Event != e.event || !a.matches(e.payload, t.s.Keys[step.Name]) {
+			if a == nil || a.Type != AwaitEvent || a.Event != event || !a.matches(payload, t.s.Keys[step.Name]) {
 				continue
 			}
-			if t.s.Seen == nil {
-				t.s.Seen = map[string]Sighting{}
-			}
-			to, err := t.vias(step.resolvedEvent, e.payload)
-			if err != nil {
-				continue // the await goes on: this is not an event that it can use
-			}
-			t.s.Seen[sightKey(p.path, step.Name)] = Sighting{e.seq, t.now.UnixMilli(), to}
-			seq, path := e.seq, p.path
-			t.later = append(t.later, func() {
-				if p := t.place(path); p != nil {
-					t.wake(p, step, a, seq, to)
+			sight := Sight{Step: step.Name, After: a == step.After}
+			if sight.After {
+				var err error
+				if sight.To, err = t.vias(step.resolvedEvent, payload); err != nil {
+					continue // the await goes on: this is not an event that it can use
 				}
-			})
+			}
+			list = append(list, sight)
 		}
+	}
+	return list
+}
+
+// sighted tells awaits of the same scope that an event they wait for has been emitted.
+func (t *transition) sighted(p *place, e *emitted) {
+	for _, sight := range e.sights {
+		step := t.def.Step(sight.Step)
+		a := step.Before
+		if sight.After {
+			a = step.After
+		}
+		if t.s.Seen == nil {
+			t.s.Seen = map[string]Sighting{}
+		}
+		t.s.Seen[sightKey(p.path, step.Name)] = Sighting{e.seq, t.now.UnixMilli(), sight.To}
+		seq, path := e.seq, p.path
+		t.later = append(t.later, func() {
+			if p := t.place(path); p != nil {
+				t.wake(p, step, a, seq, sight.To)
+			}
+		})
 	}
 }
 

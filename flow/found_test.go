@@ -259,3 +259,20 @@ connections:
 	h.do(flow.ChildEnded{Token: h.token("a"), Status: flow.StatusCompleted, Result: json.RawMessage(`{"of":{"child":2}}`)})
 	h.wantOpen(flow.StatusRunning, "b")
 }
+
+// An emission that an AwaitAfter holds back is delivered without its payload, so an await that looks at a field missed it.
+func TestFound_AnEmissionThatWasHeldBackResolvesAwaits(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e], awaitAfter: {type: time, for: 1h}}}
+  b: {handler: b, config: {start: true, awaitBefore: {type: event, event: e, field: f, key: input.a}}}
+connections: []
+`)
+	h.succeed("a", "1", emit("e", `{"f":"no"}`), emit("e", `{"f":"A"}`))
+	h.now = h.now.Add(time.Hour)
+	h.do(flow.Fire{})
+	if it := h.s.OpenIteration(h.token("b")); it == nil || it.Phase != flow.PhaseRun {
+		t.Errorf("b is %+v", it)
+	}
+}

@@ -333,6 +333,6 @@ func (e EmittedNow) decide(t *transition) Verdict {
 	base.Type, base.Key, base.Data = RecordEmit, e.Emission.Event, e.Emission.Payload
 	seq := t.record(base)
 	t.deliver(p, &emitted{event: e.Emission.Event, seq: seq, payload: e.Emission.Payload, to: vias, by: step.Name,
-		origin: it.Origin, ordinal: int(seq)})
+		sights: t.sights(e.Emission.Event, e.Emission.Payload), origin: it.Origin, ordinal: int(seq)})
 	return Accepted
 }

@@ -167,9 +167,17 @@ type Iteration struct {
 type Held struct {
 	Event  string      `json:"event"`
 	Seq    uint64      `json:"seq"`
-	To     []Via       `json:"to,omitempty"` // the subscriptions that it reaches
+	To     []Via       `json:"to,omitempty"`     // the subscriptions that it reaches
+	Sights []Sight     `json:"sights,omitempty"` // the awaits that it resolves
 	Origin string      `json:"origin,omitempty"`
 	Group  *GroupState `json:"group,omitempty"`
+}
+
+// Sight is an await that an emission resolves.
+type Sight struct {
+	Step  string `json:"step"`
+	After bool   `json:"after,omitempty"` // its AwaitAfter
+	To    []Via  `json:"to,omitempty"`    // the subscriptions that the end of the wait reaches
 }
 
 // Via is a subscription that an emission reaches.
