@@ -56,7 +56,7 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	case AwaitSchedule:
 		at = a.next(t.now)
 	default:
-		reg.Value = t.s.Keys[step.Name]
+		reg.Value = t.s.Keys[awaitKey(step.Name, phase)]
 		if a.Timeout > 0 {
 			at = t.now.Add(time.Duration(a.Timeout))
 		}
@@ -81,7 +81,7 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	}
 	switch a.Type {
 	case AwaitEvent:
-		if s, ok := t.s.Seen[sightKey(p.path, step.Name)]; ok && !time.UnixMilli(s.At).Before(t.now.Add(-a.lookBack())) {
+		if s, ok := p.scope.Seen[awaitKey(step.Name, phase)]; ok && !time.UnixMilli(s.At).Before(t.now.Add(-a.lookBack())) {
 			t.resolve(p, step, it, nil, s.Seq, s.To)
 			return
 		}
@@ -100,7 +100,8 @@ func (a *awaiting) due(now time.Time, payload json.RawMessage) (time.Time, error
 	return evalTime(a.until, a.Until, "", payload)
 }
 
-func sightKey(scope, step string) string { return scope + "|" + step }
+// awaitKey names an await of a flow.
+func awaitKey(step string, phase Phase) string { return step + "/" + string(phase) }
 
 // closeAwait ends the wait of an iteration.
 func (t *transition) closeAwait(step *Step, it *Iteration) {
@@ -223,12 +224,12 @@ func (t *transition) resolve(p *place, step *Step, it *Iteration, payload json.R
 // sights returns the awaits that an event with this payload resolves, wherever they are in its scope.
 func (t *transition) sights(event string, payload json.RawMessage) (list []Sight) {
 	for _, step := range t.def.awaited[event] {
-		for _, a := range []*awaiting{step.Before, step.After} {
-			if a == nil || a.Type != AwaitEvent || a.Event != event || !a.matches(payload, t.s.Keys[step.Name]) {
+		for phase, a := range step.awaits() {
+			if a.Type != AwaitEvent || a.Event != event || !a.matches(payload, t.s.Keys[awaitKey(step.Name, phase)]) {
 				continue
 			}
-			sight := Sight{Step: step.Name, After: a == step.After}
-			if sight.After {
+			sight := Sight{Step: step.Name, Phase: phase}
+			if phase == PhaseAfter {
 				var err error
 				if sight.To, err = t.vias(step.resolvedEvent, payload); err != nil {
 					continue // the await goes on: this is not an event that it can use
@@ -244,32 +245,28 @@ func (t *transition) sights(event string, payload json.RawMessage) (list []Sight
 func (t *transition) sighted(p *place, e *emitted) {
 	for _, sight := range e.sights {
 		step := t.def.Step(sight.Step)
-		a := step.Before
-		if sight.After {
-			a = step.After
+		if p.scope.Seen == nil {
+			p.scope.Seen = map[string]Sighting{}
 		}
-		if t.s.Seen == nil {
-			t.s.Seen = map[string]Sighting{}
-		}
-		t.s.Seen[sightKey(p.path, step.Name)] = Sighting{e.seq, t.now.UnixMilli(), sight.To}
+		p.scope.Seen[awaitKey(step.Name, sight.Phase)] = Sighting{e.seq, t.now.UnixMilli(), sight.To}
 		seq, path := e.seq, p.path
 		t.later = append(t.later, func() {
 			if p := t.place(path); p != nil {
-				t.wake(p, step, a, seq, sight.To)
+				t.wake(p, step, sight.Phase, seq, sight.To)
 			}
 		})
 	}
 }
 
 // wake resolves the awaits of a step in a scope.
-func (t *transition) wake(p *place, step *Step, a *awaiting, seq uint64, to []Via) {
+func (t *transition) wake(p *place, step *Step, phase Phase, seq uint64, to []Via) {
 	for {
 		st := p.scope.step(step.Name)
 		if st == nil || t.s.Status != StatusRunning {
 			return
 		}
 		i := slices.IndexFunc(st.Iters, func(it Iteration) bool {
-			return it.Await != 0 && (it.Phase == PhaseBefore && a == step.Before || it.Phase == PhaseAfter && a == step.After)
+			return it.Await != 0 && it.Phase == phase
 		})
 		if i < 0 {
 			return

@@ -276,3 +276,56 @@ connections: []
 		t.Errorf("b is %+v", it)
 	}
 }
+
+// A step that waits before and after took what it had waited for before as what it waits for after, and both waits looked for
+// the key of the later one.
+func TestFound_TheTwoAwaitsOfAStepAreTwo(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e]}}
+  b:
+    handler: b
+    config:
+      awaitBefore: {type: event, event: e, field: f, key: input.a}
+      awaitAfter: {type: event, event: other, field: f, key: input.b}
+connections:
+  - {from: "step:a", to: b}
+`)
+	h.succeed("a", "1", emit("e", `{"f":"A"}`))
+	h.succeed("b", "1")
+	if it := h.s.OpenIteration(h.token("b")); it == nil || it.Phase != flow.PhaseAfter {
+		t.Errorf("b is %+v", it)
+	}
+	if open := h.s.OpenAwaits(h.d, "run"); len(open) != 1 || open[0].Event != "other" || open[0].Value != "B" {
+		t.Errorf("it waits for %+v", open)
+	}
+}
+
+// Every item left a note in the state of the run, of an event that it had emitted and that a step awaits.
+func TestFound_TheStateDoesNotGrowWithItems(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emitsAll: [g]}}
+  b: {handler: b, config: {emits: [e], parallel: 2}}
+  c: {handler: c, config: {awaitBefore: {type: event, event: e}}}
+  d: {handler: d}
+connections:
+  - {from: g, to: b}
+  - {from: "step:b", to: c}
+  - {from: "step:c", to: d, repeat: collect}
+`)
+	h.succeed("a", "1", emitAll("g", strings.Split(strings.Repeat("1,", 100)+"1", ",")...))
+	size := 0
+	for i := range 101 {
+		h.succeed("b", "1", emit("e", "1"))
+		h.succeed("c", "1")
+		if n := len(h.s.Encode()); i == 10 {
+			size = n
+		} else if i > 10 && n > size+100 {
+			t.Fatalf("the state has %d bytes after item %d, and %d after item 10", n, i, size)
+		}
+	}
+	h.wantOpen(flow.StatusRunning, "d")
+}

@@ -97,8 +97,8 @@ func (a *analysis) derive(d *Definition) {
 			d.collects = append(d.collects, s)
 		}
 		var seen []string
-		for _, w := range []*awaiting{s.Before, s.After} {
-			if w != nil && w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
+		for _, w := range s.awaits() {
+			if w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
 				d.awaited[w.Event] = append(d.awaited[w.Event], s)
 				seen = append(seen, w.Event)
 			}
@@ -166,8 +166,8 @@ func (d *Definition) addUpstream(a *analysis, event string, c *Step) {
 		for _, slot := range d.byName[by].Slots {
 			d.addUpstream(a, slot.Event, c)
 		}
-		for _, w := range []*awaiting{d.byName[by].Before, d.byName[by].After} {
-			if w != nil && w.Type == AwaitEvent {
+		for _, w := range d.byName[by].awaits() {
+			if w.Type == AwaitEvent {
 				d.addUpstream(a, w.Event, c)
 			}
 		}
