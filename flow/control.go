@@ -105,6 +105,7 @@ func (t *transition) restartFailed(input json.RawMessage) Verdict {
 		}
 		t.reopen(p, input, seq)
 	}
+	t.out.Again = true // groups may have room
 	t.settle(t.root())
 	return Accepted
 }

@@ -87,14 +87,18 @@ func groups(level int) string {
 func (a *analysis) derive(d *Definition) {
 	d.conditional, d.feeds, d.partial = map[string]bool{}, map[string][]*Step{}, map[string]bool{}
 	d.awaited = map[string][]*Step{}
+	for _, subs := range d.subs {
+		d.fallible = d.fallible || slices.ContainsFunc(subs, func(sub subscription) bool { return sub.cond != nil || sub.until != nil })
+	}
 	for _, s := range d.steps {
 		s.level = a.levels[s.Name]
+		d.fallible = d.fallible || s.Before != nil && s.Before.until != nil || s.After != nil && s.After.until != nil
 		if s.collect {
 			d.collects = append(d.collects, s)
 		}
 		var seen []string
-		for _, w := range []*awaiting{s.Before, s.After} {
-			if w != nil && w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
+		for _, w := range s.awaits() {
+			if w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
 				d.awaited[w.Event] = append(d.awaited[w.Event], s)
 				seen = append(seen, w.Event)
 			}
@@ -162,8 +166,8 @@ func (d *Definition) addUpstream(a *analysis, event string, c *Step) {
 		for _, slot := range d.byName[by].Slots {
 			d.addUpstream(a, slot.Event, c)
 		}
-		for _, w := range []*awaiting{d.byName[by].Before, d.byName[by].After} {
-			if w != nil && w.Type == AwaitEvent {
+		for _, w := range d.byName[by].awaits() {
+			if w.Type == AwaitEvent {
 				d.addUpstream(a, w.Event, c)
 			}
 		}

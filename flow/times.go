@@ -245,8 +245,8 @@ func (d *Definition) awaitKeys(input json.RawMessage) (map[string]string, error)
 	var keys map[string]string
 	var v any
 	for _, s := range d.steps {
-		for _, a := range []*awaiting{s.Before, s.After} {
-			if a == nil || a.key == nil {
+		for phase, a := range s.awaits() {
+			if a.key == nil {
 				continue
 			}
 			if keys == nil {
@@ -258,7 +258,7 @@ func (d *Definition) awaitKeys(input json.RawMessage) (map[string]string, error)
 			}
 			out, err := expr.Run(a.key, inputEnv{Input: v})
 			if err == nil {
-				keys[s.Name], err = keyText(out)
+				keys[awaitKey(s.Name, phase)], err = keyText(out)
 			}
 			if at, ok := errors.AsType[*file.Error](err); ok {
 				err = errors.New(at.Message)

@@ -104,7 +104,9 @@ type scoped interface{ scopePath() string }
 // Apply changes the state of a run by an input, and adds what follows to out. What [Definition.Missing] names must be loaded.
 // It is pure: the time comes in as now (the store's clock), chance in fields of inputs.
 func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *Changes) Verdict {
-	v := in.decide(&transition{def: d, run: run, s: s, now: now, out: out})
+	t := &transition{def: d, run: run, s: s, now: now, out: out}
+	v := in.decide(t)
+	t.finish()
 	if _, looked := in.(Looked); v == Accepted && !looked {
 		s.Quiet = 0
 	}
@@ -134,6 +136,7 @@ func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes)
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
 	t.start(b.Due)
+	t.finish()
 	return s, nil
 }
 
@@ -144,6 +147,18 @@ type transition struct {
 	s   *State
 	now time.Time
 	out *Changes
+	// later is what an emission causes that may end iterations, items or the run. It happens when all that the input emits has
+	// reached its subscribers: what they open is counted by then.
+	later []func()
+}
+
+// finish does what had to wait.
+func (t *transition) finish() {
+	for len(t.later) > 0 {
+		f := t.later[0]
+		t.later = t.later[1:]
+		f()
+	}
 }
 
 // record adds a record and returns its seq.
@@ -400,6 +415,11 @@ func (t *transition) dropOpen(keep bool) {
 		t.dropWork(path, sc)
 		return true
 	})
+	for i := range t.s.Steps {
+		for j := range t.s.Steps[i].Iters {
+			t.s.Steps[i].Iters[j].Await = 0
+		}
+	}
 	t.s.Timers = nil
 	t.s.Open = 0
 	if keep {
@@ -425,9 +445,7 @@ func (t *transition) dropWork(path string, sc *Scope) {
 			case it.Phase == PhaseChild:
 				t.out.Orphans = append(t.out.Orphans, tok)
 			}
-			if it.Await != 0 {
-				t.closeAwait(step, it)
-			}
+			t.unregister(step, it) // and no more: the item may be shared with the state before
 		}
 	}
 }
