@@ -269,7 +269,7 @@ func (s *State) Clone() *State {
 func (sc *Scope) clone() Scope {
 	c := Scope{Open: sc.Open}
 	if len(sc.Steps) > 0 {
-		c.Steps = make([]StepState, len(sc.Steps), len(sc.Steps)+2)
+		c.Steps = make([]StepState, len(sc.Steps), len(sc.Steps)+1)
 	}
 	for i, st := range sc.Steps {
 		st.Fill = append([]uint64(nil), st.Fill...)
