@@ -20,9 +20,9 @@ run: ## run the demo on the embedded default (ARGS="..." passes arguments)
 
 test: build ## run every test of every module with the race detector, and every benchmark once
 	@race=$$(sh tools/race.sh) && go run ./tools/testrun $$race -shuffle=on $(TESTFLAGS)
-	@echo '== exhaustive search of the dispatch rules, without the race detector'
-	@out=$$(go test -count=1 -run Exhaustive -v ./flow); code=$$?; \
-	printf '%s\n' "$$out" | grep -E '^(ok|FAIL|---|panic)|visited|caught'; exit $$code
+	@echo '== exhaustive search of the dispatch rules, and tests of scale, without the race detector'
+	@out=$$(go test -count=1 -run 'Exhaustive|Scale' -v . ./flow); code=$$?; \
+	printf '%s\n' "$$out" | grep -E '^(ok|FAIL|---|panic)|visited|caught|scale_test'; exit $$code
 
 lint: gofmt-clean vet golangci tidy-clean generate-clean ## check format, vet, golangci-lint, go.mod files, generated files
 	@echo 'lint: clean'

@@ -14,7 +14,7 @@ type suite struct {
 }
 
 // suites are all suites, in the order of the help text.
-var suites = []*suite{&memorySuite}
+var suites = []*suite{&memorySuite, &flowsSuite}
 
 func suiteNamed(name string) (*suite, error) {
 	for _, s := range suites {
