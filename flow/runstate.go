@@ -276,7 +276,7 @@ func (s *State) Clone() *State {
 func (sc *Scope) clone() Scope {
 	c := Scope{Open: sc.Open, Seen: maps.Clone(sc.Seen)}
 	if len(sc.Steps) > 0 {
-		c.Steps = make([]StepState, len(sc.Steps), len(sc.Steps)+2)
+		c.Steps = make([]StepState, len(sc.Steps), len(sc.Steps)+1)
 	}
 	for i, st := range sc.Steps {
 		st.Fill = append([]uint64(nil), st.Fill...)

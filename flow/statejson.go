@@ -11,7 +11,7 @@ import (
 
 // Encode returns the state as the body of its document.
 func (s *State) Encode() json.RawMessage {
-	w := enc.NewWriter(448)
+	w := enc.NewWriter()
 	w.Begin('{')
 	w.OmitInt("wakeAt", s.WakeAt) // stores index it: so they find it at once
 	w.Int("format", int64(s.Format))
@@ -54,7 +54,7 @@ func (s *State) Encode() json.RawMessage {
 	w.OmitInt("quiet", int64(s.Quiet))
 	w.OmitUint("commit", s.Commit)
 	w.End('}')
-	return w.Bytes()
+	return w.Finish()
 }
 
 // write writes the fields of the scope.
@@ -124,13 +124,13 @@ func (it *Iteration) write(w *enc.Writer) {
 
 // encode returns the data of a step.started record.
 func (i *StartInfo) encode() json.RawMessage {
-	w := enc.NewWriter(96)
+	w := enc.NewWriter()
 	w.Begin('{')
 	w.OmitString("worker", i.Worker)
 	w.OmitInt("delivery", int64(i.Delivery))
 	w.OmitInt("at", i.At)
 	w.End('}')
-	return w.Bytes()
+	return w.Finish()
 }
 
 // DecodeState reads the body of a state document.

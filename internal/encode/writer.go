@@ -1,16 +1,31 @@
 package encode
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+)
 
 // Writer writes a JSON document of known shape: objects with their fields, and arrays. Commas are its business. Methods that
 // begin with Omit leave a field out that has its zero value, as omitempty does.
 type Writer struct{ b []byte }
 
-// NewWriter returns a writer with room for a document of size bytes; a larger one takes another allocation.
-func NewWriter(size int) *Writer { return &Writer{make([]byte, 0, size)} }
+// maxKept is how much room a writer may have that is used again, in bytes.
+const maxKept = 64 << 10
 
-// Bytes returns what was written.
-func (w *Writer) Bytes() []byte { return w.b }
+var writers = sync.Pool{New: func() any { return &Writer{make([]byte, 0, 1024)} }}
+
+// NewWriter returns an empty writer.
+func NewWriter() *Writer { return writers.Get().(*Writer) }
+
+// Finish returns what was written, in memory of its own and of just its size. The writer must not be used any more.
+func (w *Writer) Finish() []byte {
+	b := bytes.Clone(w.b)
+	if w.b = w.b[:0]; cap(w.b) <= maxKept {
+		writers.Put(w)
+	}
+	return b
+}
 
 // Begin begins an object or an array, by its bracket: as the document, an element of an array, or the value of a Key.
 func (w *Writer) Begin(bracket byte) {

@@ -32,7 +32,7 @@ func TestWriter(t *testing.T) {
 		{N: -1, U: 2, OmitN: 3, OmitU: 4, S: "<", OmitS: "x", B: true, List: []inner{{}, {Values: []uint64{1, 2}, Word: "w"}},
 			OmitUs: []uint64{7}, Words: []string{"a", ","}, Map: map[string]string{"k": ":"}, Any: []any{"x", map[string]any{"y": "z"}}},
 	} {
-		w := encode.NewWriter(1)
+		w := encode.NewWriter()
 		w.Begin('{')
 		w.Int("n", d.N)
 		w.Uint("u", d.U)
@@ -59,8 +59,8 @@ func TestWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(w.Bytes()) != string(want) {
-			t.Errorf("written %s, want %s", w.Bytes(), want)
+		if got := w.Finish(); string(got) != string(want) {
+			t.Errorf("written %s, want %s", got, want)
 		}
 	}
 }

@@ -70,37 +70,25 @@ type Summary struct {
 
 // encode returns the body of the document: what json.Marshal would.
 func (s *Summary) encode() json.RawMessage {
-	b := make([]byte, 0, 384)
-	b = encode.String(append(b, `{"runId":`...), s.RunID)
-	b = encode.String(append(b, `,"flow":`...), s.Flow)
-	b = encode.String(append(b, `,"definition":`...), s.Definition)
-	b = encode.String(append(b, `,"status":`...), string(s.Status))
-	b = encode.Int(append(b, `,"epoch":`...), s.Epoch)
-	b = encode.Int(append(b, `,"startedAt":`...), s.StartedAt)
-	if s.CompletedAt != 0 {
-		b = encode.Int(append(b, `,"completedAt":`...), s.CompletedAt)
-	}
-	b = encode.Int(append(b, `,"stepCount":`...), s.StepCount)
-	b = encode.Int(append(b, `,"completedSteps":`...), s.CompletedSteps)
-	if s.Key != "" {
-		b = encode.String(append(b, `,"key":`...), s.Key)
-	}
-	if len(s.Labels) > 0 {
-		b = encode.StringMap(append(b, `,"labels":`...), s.Labels)
-	}
-	if len(s.Label) > 0 {
-		b = encode.Strings(append(b, `,"label":`...), s.Label)
-	}
-	if s.Error != "" {
-		b = encode.String(append(b, `,"error":`...), s.Error)
-	}
-	if s.Paused {
-		b = append(b, `,"paused":true`...)
-	}
-	if s.Parent != "" {
-		b = encode.String(append(b, `,"parent":`...), s.Parent)
-	}
-	return append(b, '}')
+	w := encode.NewWriter()
+	w.Begin('{')
+	w.String("runId", s.RunID)
+	w.String("flow", s.Flow)
+	w.String("definition", s.Definition)
+	w.String("status", string(s.Status))
+	w.Int("epoch", int64(s.Epoch))
+	w.Int("startedAt", s.StartedAt)
+	w.OmitInt("completedAt", s.CompletedAt)
+	w.Int("stepCount", int64(s.StepCount))
+	w.Int("completedSteps", int64(s.CompletedSteps))
+	w.OmitString("key", s.Key)
+	w.OmitStringMap("labels", s.Labels)
+	w.OmitStrings("label", s.Label)
+	w.OmitString("error", s.Error)
+	w.OmitBool("paused", s.Paused)
+	w.OmitString("parent", s.Parent)
+	w.End('}')
+	return w.Finish()
 }
 
 // read reads what encode has written, or reports false: then encoding/json knows better.

@@ -26,8 +26,8 @@ type stepRun struct {
 	def      *flow.Definition
 	step     *flow.Step
 	token    flow.Token
-	it       flow.Iteration
-	key      string // the idempotency key
+	it       *flow.Iteration // of a committed state, which nobody changes
+	key      string          // the idempotency key
 	own      handlerContext
 	attempt  flow.Attempt
 	began    time.Time // host clock

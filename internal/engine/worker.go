@@ -120,7 +120,7 @@ func (e *Engine) deliverStep(ctx, abort context.Context, d *adapter.Delivery, he
 		e.handBack(d, t, err)
 		return
 	}
-	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: *it, def: def, key: s.IdempotencyKey(t),
+	w := &stepRun{e: e, b: b, receipt: receiptOf(d), token: t, step: step, it: it, def: def, key: s.IdempotencyKey(t),
 		began: e.Clock.Now()}
 	w.start = flow.StartInfo{Worker: e.Instance, Delivery: d.Delivery, At: e.storeTime(w.began).UnixMilli()}
 	w.own.parent, w.own.abort = ctx, abort
