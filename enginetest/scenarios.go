@@ -155,7 +155,7 @@ func patienceScenario() Scenario {
 
 // longScenario takes so long that all that an engine does from time to time comes to pass.
 func longScenario() Scenario {
-	return Scenario{Name: "long", Start: startedFlow("long", 1), Flows: slowFlow("long", 0, 70*time.Second),
+	return Scenario{Name: "long", Takes: 70 * time.Second, Start: startedFlow("long", 1), Flows: slowFlow("long", 0, 70*time.Second),
 		Variants: []Variant{{Name: "shared", Modes: []Mode{FailBefore, CutBefore}}}}
 }
 
