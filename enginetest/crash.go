@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Crash is one enumeration: a scenario in a variant, with a fault at each call of the first instance in turn.
@@ -26,11 +27,11 @@ func (c Crash) Run(t *testing.T, h Harness) (Report, error) {
 	t.Helper()
 	h = h.withDefaults()
 	r := Report{Hit: map[string]int{}}
-	want, _, err := Crash{Scenario: c.Scenario}.once(t, h, 0, "")
+	want, _, err := Crash{Scenario: c.Scenario}.once(t, h, nil)
 	if err != nil {
 		return r, fmt.Errorf("undisturbed: %w", err)
 	}
-	got, _, err := c.once(t, h, 0, "")
+	got, _, err := c.once(t, h, nil)
 	if err == nil {
 		err = c.compare(want, got)
 	}
@@ -88,7 +89,7 @@ func (c Crash) round(t *testing.T, h Harness, first, calls int) []outcome {
 			list = append(list, outcome{call: at, mode: m})
 		}
 	}
-	play := func(o *outcome) { o.logs, o.hit, o.err = c.once(t, h, o.call, o.mode) }
+	play := func(o *outcome) { o.logs, o.hit, o.err = c.once(t, h, fault{o.call, o.mode}) }
 	var all sync.WaitGroup
 	for i := range list {
 		if h.AtOnce > 1 {
@@ -115,16 +116,38 @@ func (c Crash) compare(want, got []RunLog) error {
 	return nil
 }
 
-// once runs the scenario with one fault and returns the logs of all runs, and what the fault happened to.
-func (c Crash) once(t *testing.T, h Harness, at int, m Mode) (logs []RunLog, hit string, err error) {
+// trouble makes the faults of instances.
+type trouble interface {
+	// of returns the faults of the nth instance of a scene, from 1.
+	of(n int, v Variant, hold time.Duration) *faults
+}
+
+// fault happens to one call of the first instance.
+type fault struct {
+	call int
+	mode Mode
+}
+
+func (f fault) of(n int, v Variant, hold time.Duration) *faults {
+	if n == 1 || (n == 2 && v.Again) {
+		return newFaults(f.call, f.mode, hold)
+	}
+	return newFaults(0, "", 0)
+}
+
+// once runs the scenario with some trouble and returns the logs of all runs, and what has happened to the first instance.
+func (c Crash) once(t *testing.T, h Harness, tr trouble) (logs []RunLog, hit string, err error) {
 	t.Helper()
+	if tr == nil {
+		tr = fault{}
+	}
 	err = bubble(t, h, func(ctx context.Context) error {
 		return inWorld(ctx, h, "scenario "+c.Scenario.Name, func(ctx context.Context, w *world) (err error) {
 			ctx, stop := context.WithCancel(ctx) // ends what goes on beside
 			defer stop()
-			s := &scene{Crash: c, w: w, fault: newFaults(at, m, 4*w.h.Lease), died: make(chan struct{}, 1)}
+			s := &scene{Crash: c, w: w, trouble: tr, died: make(chan struct{}, 1)}
 			logs, err = s.play(ctx)
-			hit = s.fault.happened()
+			hit = s.first.happened()
 			return err
 		})
 	})

@@ -23,7 +23,7 @@ type Harness struct {
 	Lease    time.Duration // how long the queue leaves a job of a dead process alone; default 10 s
 	Patience time.Duration // how long to wait for what must happen; default 5 min in a bubble, else 10 leases and 2 min
 	Quiet    time.Duration // how long to watch that something does not happen; default 200 ms
-	Timeout  time.Duration // limit of one check or crash; default 1 h in a bubble, else 20 leases and 10 min
+	Timeout  time.Duration // limit of one check or crash; default 24 h in a bubble, else 20 leases and 10 min
 	AtOnce   int           // crashes that run at once, each with three instances; default 12, and 1 in a bubble, where none waits
 }
 
@@ -69,7 +69,7 @@ func (h Harness) withDefaults() Harness {
 	if h.Timeout <= 0 {
 		h.Timeout = 20*h.Lease + 10*time.Minute
 		if h.Bubble {
-			h.Timeout = time.Hour
+			h.Timeout = 24 * time.Hour
 		}
 	}
 	switch {

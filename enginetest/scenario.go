@@ -31,7 +31,7 @@ type Scenario struct {
 	// returns an error if the flow does not allow them. nil: it allows one log only.
 	Accept func(runs []RunLog) error
 
-	// Takes is how long the run waits by itself, for its timers.
+	// Takes is how long the run waits by itself, for its timers, or the longest delay of its jobs.
 	Takes time.Duration
 
 	// Variants are what [TestCrashes] goes through with it. nil: [Variants].
@@ -61,8 +61,8 @@ func Variants() []Variant {
 	return []Variant{
 		{Name: "shared"},
 		{Name: "forgetful", Modes: cuts, Forgets: true},
-		{Name: "local-queue", Local: true},
-		{Name: "both-alive", Both: true},
+		{Name: "local-queue", Modes: []Mode{Late, CutBefore, CutAfter}, Local: true},
+		{Name: "both-alive", Modes: []Mode{FailAfter, Late, CutBefore, CutAfter}, Both: true},
 		{Name: "both-alive-local-queue", Modes: cuts, Both: true, Local: true},
 		{Name: "twice", Modes: cuts, Again: true},
 		{Name: "skewed", Modes: cuts, Skewed: true},

@@ -19,7 +19,8 @@ const skew = 5 * time.Minute
 type scene struct {
 	Crash
 	w        *world
-	fault    *faults // of the first instance
+	trouble  trouble
+	first    *faults // of the first instance
 	launched int
 	alive    []*instance
 	died     chan struct{} // somebody has
@@ -67,13 +68,10 @@ func (s *scene) play(ctx context.Context) ([]RunLog, error) {
 // launch starts an instance: the first one with the fault, the others without. One that cannot start because of its fault is
 // a process that has died.
 func (s *scene) launch(ctx context.Context) error {
-	f := s.fault
 	s.launched++
-	switch {
-	case s.launched == 2 && s.Variant.Again:
-		f = newFaults(f.at, f.mode, f.hold)
-	case s.launched > 1:
-		f = newFaults(0, "", 0)
+	f := s.trouble.of(s.launched, s.Variant, 4*s.w.h.Lease)
+	if s.launched == 1 {
+		s.first = f
 	}
 	if s.Variant.Skewed {
 		f.skew = skew
@@ -173,7 +171,12 @@ func (s *scene) forget(ctx context.Context) error {
 // client does something on an instance that lives, until it has succeeded.
 func (s *scene) client(ctx context.Context, do func(context.Context, *nvent.App) error) error {
 	var last error
-	for range 10 {
+	for try := range 100 {
+		if try > 0 {
+			if err := pause(ctx, s.w.h.Quiet); err != nil {
+				return err
+			}
+		}
 		if err := s.replaced(ctx); err != nil {
 			return err
 		}
@@ -188,12 +191,15 @@ func (s *scene) client(ctx context.Context, do func(context.Context, *nvent.App)
 			return last
 		}
 	}
-	return fmt.Errorf("still failing at the tenth time: %w", last)
+	return fmt.Errorf("still failing at the hundredth time: %w", last)
 }
+
+// patience is how long the scene waits for what must happen.
+func (s *scene) patience() time.Duration { return s.w.h.Patience + s.Scenario.Takes }
 
 // watch replaces instances that die until ended says that the run has ended, and all others with it.
 func (s *scene) watch(ctx context.Context, ended <-chan error) error {
-	limit := s.w.h.Patience + s.Scenario.Takes
+	limit := s.patience()
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	for running := true; running; {
@@ -251,5 +257,8 @@ func (s *scene) logs(ctx context.Context) ([]RunLog, error) {
 
 // drained waits until no job of an ended run is left in the queues of the living.
 func (s *scene) drained(ctx context.Context) error {
-	return s.w.drained(ctx, func() ([]*instance, error) { return s.alive, s.replaced(ctx) })
+	return s.w.drained(ctx, s.patience(), func() ([]*instance, error) {
+		err := s.replaced(ctx)
+		return s.alive, err
+	})
 }
