@@ -56,7 +56,7 @@ func fanInScenario() Scenario {
 		flow.Returns(f, flow.Join2(f, "ship", charged, packed, func(ctx context.Context, r string, p int) (string, error) {
 			steps, _, err := flow.Get[int](ctx, "steps")
 			return fmt.Sprintf("%s/%d after %d steps", r, p, steps), err
-		}, flow.Attempts(99, flow.Fixed(time.Second)))) // a store that cannot be read fails an attempt
+		}, patient))
 		return []any{f}
 	}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nvent-go/nvent"
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/memory"
+	"github.com/nvent-go/nvent/internal/engine"
 )
 
 // skew is how far the clocks of skewed instances are off.
@@ -55,7 +56,7 @@ func (s *scene) play(ctx context.Context) ([]RunLog, error) {
 		_, err := nvent.RunOf[json.RawMessage](s.eyes.App, run).Wait(ctx)
 		return err
 	})
-	if err := s.watch(ctx, ended); err != nil {
+	if err := s.watch(ctx, run, ended); err != nil {
 		return nil, err
 	}
 	logs, err := s.logs(ctx)
@@ -198,7 +199,7 @@ func (s *scene) client(ctx context.Context, do func(context.Context, *nvent.App)
 func (s *scene) patience() time.Duration { return s.w.h.Patience + s.Scenario.Takes }
 
 // watch replaces instances that die until ended says that the run has ended, and all others with it.
-func (s *scene) watch(ctx context.Context, ended <-chan error) error {
+func (s *scene) watch(ctx context.Context, run string, ended <-chan error) error {
 	limit := s.patience()
 	late := time.NewTimer(limit)
 	defer late.Stop()
@@ -215,7 +216,7 @@ func (s *scene) watch(ctx context.Context, ended <-chan error) error {
 			}
 			running = false
 		case <-late.C:
-			return fmt.Errorf("the run has not ended after %v", limit)
+			return fmt.Errorf("the run has not ended after %v; now is %d, and its state is\n%s", limit, time.Now().UnixMilli(), s.state(ctx, run))
 		}
 	}
 	return s.w.until(ctx, "all runs have ended", func() (bool, error) {
@@ -230,6 +231,15 @@ func (s *scene) watch(ctx context.Context, ended <-chan error) error {
 		}
 		return true, err
 	})
+}
+
+// state returns what the store holds of a run that has not ended, for people.
+func (s *scene) state(ctx context.Context, run string) string {
+	docs, err := s.eyes.trio.Store.Get(ctx, engine.CollectionState, run)
+	if err != nil || len(docs) == 0 {
+		return fmt.Sprintf("not there (%v)", err)
+	}
+	return string(docs[0].Body)
 }
 
 // logs returns the logs of all runs.

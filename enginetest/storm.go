@@ -21,6 +21,7 @@ const (
 	stormRate  = 0.1
 	stormCuts  = 3 // a step whose process died too often fails by rule
 	stormLasts = 2 * time.Minute
+	stormCalms = 30 * time.Minute // a run that was looked at in vain is left alone for up to 10 minutes
 )
 
 // Run plays the scenario in the storm and returns how many faults there were, and what went wrong, or nil.
@@ -33,7 +34,7 @@ func (s Storm) Run(t *testing.T, h Harness) (faults int, err error) {
 		return 0, fmt.Errorf("undisturbed: %w", err)
 	}
 	weather := &storm{rng: rand.New(rand.NewPCG(s.Seed, 0)), cuts: stormCuts}
-	c.Scenario.Takes += stormLasts
+	c.Scenario.Takes += stormLasts + stormCalms
 	got, _, err := c.once(t, h, weather)
 	if err == nil {
 		err = c.compare(want, got)

@@ -13,7 +13,8 @@ var storms = flag.Uint64("storms", 8, "storms for each scenario and variant")
 func TestPromise4_NoStormLosesARun(t *testing.T) {
 	for _, s := range enginetest.Scenarios() {
 		for _, v := range []enginetest.Variant{
-			{Name: "shared"}, {Name: "both-alive-skewed", Both: true, Skewed: true}, {Name: "local-queue", Local: true},
+			{Name: "forgetful", Forgets: true}, {Name: "both-alive-skewed", Both: true, Skewed: true},
+			{Name: "local-queue", Local: true, Both: true},
 		} {
 			t.Run(s.Name+"/"+v.Name, func(t *testing.T) {
 				t.Parallel()
