@@ -105,8 +105,12 @@ type scoped interface{ scopePath() string }
 // It is pure: the time comes in as now (the store's clock), chance in fields of inputs.
 func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *Changes) Verdict {
 	v := in.decide(&transition{def: d, run: run, s: s, now: now, out: out})
-	if _, looked := in.(Looked); v == Accepted && !looked {
-		s.Quiet = 0
+	switch in.(type) {
+	case Looked, Sought:
+	default:
+		if v == Accepted {
+			s.Quiet, s.Sought = 0, false
+		}
 	}
 	return v
 }
