@@ -133,7 +133,7 @@ func cancelDropsJobs(ctx context.Context, w *world) error {
 	if err := run.Cancel(ctx, "enough"); err != nil {
 		return fmt.Errorf("cancel: %w", err)
 	}
-	return w.drained(ctx, func() ([]*instance, error) { return []*instance{i}, nil })
+	return w.drained(ctx, w.h.Patience, func() ([]*instance, error) { return []*instance{i}, nil })
 }
 
 func restartAgain(ctx context.Context, w *world) error {

@@ -259,5 +259,5 @@ func failureDropsOpen(ctx context.Context, w *world) error {
 	if err := errors.Join(p.counts(flow.RecordFlowFailed, "fails", 1), p.counts(flow.RecordStepCompleted, "waits", 0)); err != nil {
 		return err
 	}
-	return w.drained(ctx, func() ([]*instance, error) { return []*instance{i}, nil })
+	return w.drained(ctx, w.h.Patience, func() ([]*instance, error) { return []*instance{i}, nil })
 }

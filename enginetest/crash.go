@@ -2,16 +2,10 @@ package enginetest
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/nvent-go/nvent"
-	"github.com/nvent-go/nvent/adapter"
-	"github.com/nvent-go/nvent/adapter/memory"
 )
 
 // Crash is one enumeration: a scenario in a variant, with a fault at each call of the first instance in turn.
@@ -19,9 +13,6 @@ type Crash struct {
 	Scenario Scenario
 	Variant  Variant
 }
-
-// skew is how far the clocks of skewed instances are off.
-const skew = 5 * time.Minute
 
 // Report is what an enumeration did.
 type Report struct {
@@ -34,45 +25,81 @@ type Report struct {
 // thing that went wrong, or nil.
 func (c Crash) Run(t *testing.T, h Harness) (Report, error) {
 	t.Helper()
+	h = h.withDefaults()
 	r := Report{Hit: map[string]int{}}
-	want, _, err := Crash{Scenario: c.Scenario}.once(t, h, 0, "")
+	want, _, err := Crash{Scenario: c.Scenario}.once(t, h, nil)
 	if err != nil {
 		return r, fmt.Errorf("undisturbed: %w", err)
 	}
-	got, _, err := c.once(t, h, 0, "")
+	got, _, err := c.once(t, h, nil)
 	if err == nil {
 		err = c.compare(want, got)
 	}
 	if err != nil {
 		return r, fmt.Errorf("undisturbed, %s: %w", c.Variant.Name, err)
 	}
-	modes := c.Variant.Modes
-	if modes == nil {
-		modes = Modes()
-	}
 	// An instance makes a call more or less from time to time, so the end is where nothing happens twice.
-	for at, missed := 1, 0; missed < 2; at++ {
+	for at, missed := 1, 0; missed < 2; {
+		calls := max(h.AtOnce/len(c.modes()), 1)
 		happened := false
-		for _, m := range modes {
-			got, hit, err := c.once(t, h, at, m)
-			if err == nil {
-				err = c.compare(want, got)
+		for _, o := range c.round(t, h, at, calls) {
+			if o.err == nil {
+				o.err = c.compare(want, o.logs)
 			}
-			if err != nil {
-				return r, fmt.Errorf("%s call %d (%s): %w", m, at, hit, err)
+			if o.err != nil {
+				return r, fmt.Errorf("%s call %d (%s): %w", o.mode, o.call, o.hit, o.err)
 			}
-			if hit != "" {
+			if o.hit != "" {
 				happened = true
 				r.Faults++
-				r.Hit[hit]++
+				r.Hit[o.hit]++
+				r.Calls = max(r.Calls, o.call)
 			}
 		}
-		missed++
-		if happened {
-			r.Calls, missed = at, 0
+		at += calls
+		if missed++; happened {
+			missed = 0
 		}
 	}
 	return r, nil
+}
+
+func (c Crash) modes() []Mode {
+	if c.Variant.Modes == nil {
+		return Modes()
+	}
+	return c.Variant.Modes
+}
+
+// outcome is what came of one fault.
+type outcome struct {
+	call int
+	mode Mode
+	logs []RunLog
+	hit  string
+	err  error
+}
+
+// round lets each fault happen to some calls, one after the other or all at once.
+func (c Crash) round(t *testing.T, h Harness, first, calls int) []outcome {
+	t.Helper()
+	var list []outcome
+	for at := first; at < first+calls; at++ {
+		for _, m := range c.modes() {
+			list = append(list, outcome{call: at, mode: m})
+		}
+	}
+	play := func(o *outcome) { o.logs, o.hit, o.err = c.once(t, h, fault{o.call, o.mode}) }
+	var all sync.WaitGroup
+	for i := range list {
+		if h.AtOnce > 1 {
+			all.Go(func() { play(&list[i]) })
+		} else {
+			play(&list[i])
+		}
+	}
+	all.Wait()
+	return list
 }
 
 func (c Crash) compare(want, got []RunLog) error {
@@ -89,238 +116,42 @@ func (c Crash) compare(want, got []RunLog) error {
 	return nil
 }
 
-// once runs the scenario with one fault and returns the logs of all runs, and what the fault happened to.
-func (c Crash) once(t *testing.T, h Harness, at int, m Mode) (logs []RunLog, hit string, err error) {
+// trouble makes the faults of instances.
+type trouble interface {
+	// of returns the faults of the nth instance of a scene, from 1.
+	of(n int, v Variant, hold time.Duration) *faults
+}
+
+// fault happens to one call of the first instance.
+type fault struct {
+	call int
+	mode Mode
+}
+
+func (f fault) of(n int, v Variant, hold time.Duration) *faults {
+	if n == 1 || (n == 2 && v.Again) {
+		return newFaults(f.call, f.mode, hold)
+	}
+	return newFaults(0, "", 0)
+}
+
+// once runs the scenario with some trouble and returns the logs of all runs, and what has happened to the first instance.
+func (c Crash) once(t *testing.T, h Harness, tr trouble) (logs []RunLog, hit string, err error) {
 	t.Helper()
+	if tr == nil {
+		tr = fault{}
+	}
 	err = bubble(t, h, func(ctx context.Context) error {
 		return inWorld(ctx, h, "scenario "+c.Scenario.Name, func(ctx context.Context, w *world) (err error) {
-			s := &scene{Crash: c, w: w, first: newFaults(at, m, 4*w.h.Lease)}
-			if c.Variant.Skewed {
-				s.first.skew = skew
-			}
-			ctx, s.stop = context.WithCancel(ctx)
-			defer s.stop()
+			ctx, stop := context.WithCancel(ctx) // ends what goes on beside
+			defer stop()
+			s := &scene{Crash: c, w: w, trouble: tr, died: make(chan struct{}, 1)}
 			logs, err = s.play(ctx)
 			hit = s.first.happened()
 			return err
 		})
 	})
 	return logs, hit, err
-}
-
-// scene is one play of a scenario.
-type scene struct {
-	Crash
-	w     *world
-	stop  context.CancelFunc // ends what goes on beside
-	first *faults            // of the first instance
-	alive []*instance
-	eyes  *instance // looks, and runs nothing
-}
-
-func (s *scene) play(ctx context.Context) ([]RunLog, error) {
-	var err error
-	if s.eyes, err = s.w.open(ctx, setup{queue: s.queue(ctx)}); err != nil {
-		return nil, err
-	}
-	_ = s.launch(ctx, s.first) // a process that dies while it starts is one of the faults
-	if s.Variant.Both {
-		if err := s.launch(ctx, s.healthy()); err != nil {
-			return nil, err
-		}
-	}
-	var run string
-	err = s.client(ctx, func(ctx context.Context, app *nvent.App) (err error) {
-		run, err = s.Scenario.Start(ctx, app)
-		return err
-	})
-	if err == nil && s.Scenario.Act != nil {
-		err = s.client(ctx, func(ctx context.Context, app *nvent.App) error { return s.Scenario.Act(ctx, app, run) })
-	}
-	if err != nil {
-		return nil, err
-	}
-	ended := s.w.task(func() error {
-		_, err := nvent.RunOf[json.RawMessage](s.eyes.App, run).Wait(ctx)
-		return err
-	})
-	if err := s.watch(ctx, ended); err != nil {
-		return nil, err
-	}
-	logs, err := s.logs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return logs, s.drained(ctx)
-}
-
-// launch starts an instance. One that cannot start is a process that dies.
-func (s *scene) launch(ctx context.Context, f *faults) error {
-	i, err := s.w.open(ctx, setup{faults: f, queue: s.queue(ctx), start: true, defs: s.Scenario.Flows()})
-	if err != nil {
-		if i != nil {
-			s.w.bury(i)
-		}
-		return err
-	}
-	s.alive = append(s.alive, i)
-	return nil
-}
-
-// healthy returns the faults of an instance without faults.
-func (s *scene) healthy() *faults {
-	f := newFaults(0, "", 0)
-	if s.Variant.Skewed {
-		f.skew = -skew
-	}
-	return f
-}
-
-// queue returns how instances get their queues.
-func (s *scene) queue(ctx context.Context) func(Trio) Trio {
-	return func(t Trio) Trio {
-		if s.Variant.Local {
-			t.Queue = memory.New(nil).Queue()
-			t.Store = sharedStore{t.Store}
-		}
-		if s.Scenario.Foreign != nil {
-			s.w.task(func() error { return s.Scenario.Foreign(ctx, t.Queue) })
-		}
-		return t
-	}
-}
-
-// sharedStore is a store in memory that claims to be shared: by instances that stand for processes it is.
-type sharedStore struct{ adapter.Store }
-
-func (s sharedStore) Info() adapter.Info {
-	i := s.Store.Info()
-	i.Scope = adapter.ScopeShared
-	return i
-}
-
-// replaced buries the dead and starts a new instance if nobody is left.
-func (s *scene) replaced(ctx context.Context) error {
-	var alive []*instance
-	for _, i := range s.alive {
-		if i.faults.isDead() {
-			s.w.bury(i)
-		} else {
-			alive = append(alive, i)
-		}
-	}
-	s.alive = alive
-	if len(alive) > 0 {
-		return nil
-	}
-	if s.Variant.Forgets {
-		if err := s.forget(ctx); err != nil {
-			return err
-		}
-	}
-	return s.launch(ctx, s.healthy())
-}
-
-// forget takes all jobs out of the queue.
-func (s *scene) forget(ctx context.Context) error {
-	q := s.eyes.trio.Queue
-	stats, err := q.Stats(ctx)
-	if err != nil {
-		return err
-	}
-	for _, st := range stats {
-		for _, a := range []adapter.JobAction{adapter.ActionCancel, adapter.ActionRemove} {
-			for n := 1; n > 0 && err == nil; {
-				n, err = q.Apply(ctx, st.Queue, a, adapter.Selection{Query: &adapter.JobQuery{}})
-			}
-			if err != nil {
-				return fmt.Errorf("let the queue forget: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// client does something on an instance that lives, until it has succeeded.
-func (s *scene) client(ctx context.Context, do func(context.Context, *nvent.App) error) error {
-	var last error
-	for range 10 {
-		if err := s.replaced(ctx); err != nil {
-			return err
-		}
-		i := s.alive[0]
-		// The process of a caller ends with the caller.
-		call, cancel := context.WithCancel(ctx)
-		stop := context.AfterFunc(i.faults.dead, cancel)
-		last = do(call, i.App)
-		stop()
-		cancel()
-		if last == nil || ctx.Err() != nil {
-			return last
-		}
-	}
-	return fmt.Errorf("still failing at the tenth time: %w", last)
-}
-
-// watch replaces instances that die until ended says that the run has ended, and all others with it.
-func (s *scene) watch(ctx context.Context, ended <-chan error) error {
-	died := make(chan struct{})
-	once := sync.OnceFunc(func() { close(died) })
-	defer context.AfterFunc(s.first.dead, once)()
-	for dead := (<-chan struct{})(died); ; {
-		if err := s.replaced(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-dead:
-			dead = nil
-		case err := <-ended:
-			var how *nvent.RunError
-			if err != nil && !errors.As(err, &how) {
-				return fmt.Errorf("wait for the run: %w", err)
-			}
-			return s.w.until(ctx, "all runs have ended", func() (bool, error) {
-				if err := s.replaced(ctx); err != nil {
-					return false, err
-				}
-				runs, err := s.eyes.Runs(ctx, nvent.RunQuery{})
-				for _, r := range runs.Items {
-					if !r.Status.Ended() {
-						return false, err
-					}
-				}
-				return true, err
-			})
-		}
-	}
-}
-
-// logs returns the logs of all runs.
-func (s *scene) logs(ctx context.Context) ([]RunLog, error) {
-	runs, err := s.eyes.Runs(ctx, nvent.RunQuery{})
-	if err != nil {
-		return nil, err
-	}
-	var logs []RunLog
-	for _, r := range runs.Items {
-		l := RunLog{Flow: r.Flow}
-		for rec, err := range s.eyes.RunEvents(ctx, r.RunID, 0) {
-			if err != nil {
-				return nil, err
-			}
-			l.Records = append(l.Records, rec)
-		}
-		if err := CheckLog(l.Records); err != nil {
-			return nil, fmt.Errorf("log of flow %q: %w\n%s", r.Flow, err, Diff(nil, l.Records))
-		}
-		logs = append(logs, l)
-	}
-	return logs, nil
-}
-
-// drained waits until no job of an ended run is left in the queues of the living.
-func (s *scene) drained(ctx context.Context) error {
-	return s.w.drained(ctx, func() ([]*instance, error) { return s.alive, s.replaced(ctx) })
 }
 
 // TestCrashes crashes each scenario in each of [Variants], as parallel subtests of t.

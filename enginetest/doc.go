@@ -39,5 +39,7 @@
 //
 // A [Scenario] is a flow and what is done to it. It runs undisturbed once. Then it runs again for each call that an instance
 // makes to its adapters, and something happens to that call: see [Mode]. Whatever it is, the run must reach its end, and its
-// log must equal the undisturbed one as a partial order by causes: see [Diff].
+// log must equal the undisturbed one as a partial order by causes: see [Diff]. [Variants] do so under several circumstances.
+// Over a server a crash takes as long as its leases, so it pays to go through few scenarios and variants, and many at once
+// (Harness.AtOnce).
 package enginetest

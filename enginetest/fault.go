@@ -28,11 +28,12 @@ func Modes() []Mode { return []Mode{FailBefore, FailAfter, Late, Slow, CutBefore
 // faults counts the calls of one instance to its adapters, lets something happen to one of them, and can cut the instance off
 // from its adapters, which stay. From then on all its calls fail.
 type faults struct {
-	at   int // the call that mode happens to; 0: none
-	mode Mode
-	hold time.Duration // of Late and Slow
-	kill func()        // of the adapters
-	skew time.Duration // of the instance's clock against the backend's
+	at    int // the call that mode happens to; 0: none
+	mode  Mode
+	storm *storm        // nil, or what happens instead
+	hold  time.Duration // of Late and Slow
+	kill  func()        // of the adapters
+	skew  time.Duration // of the instance's clock against the backend's
 
 	dead context.Context // ended by the cut
 	die  context.CancelCauseFunc
@@ -60,16 +61,22 @@ func (f *faults) cut() {
 
 func (f *faults) isDead() bool { return f.dead.Err() != nil }
 
-// count counts a call and reports whether something happens to it.
-func (f *faults) count(op string) bool {
+// next counts a call and returns what happens to it, if anything.
+func (f *faults) next(op string) Mode {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
-	if f.calls != f.at {
-		return false
+	m := Mode("")
+	switch {
+	case f.storm != nil:
+		m = f.storm.next()
+	case f.calls == f.at:
+		m = f.mode
 	}
-	f.hit = op
-	return true
+	if m != "" {
+		f.hit = op
+	}
+	return m
 }
 
 // happened returns what the fault has happened to, or "".
@@ -89,14 +96,13 @@ func faulty[T any](ctx context.Context, f *faults, op string, do func(context.Co
 	if f.isDead() {
 		return none, errCut
 	}
-	if !f.count(op) {
+	switch m := f.next(op); m {
+	case "":
 		v, err := do(ctx)
 		if f.isDead() {
 			return none, errCut
 		}
 		return v, err
-	}
-	switch f.mode {
 	case FailBefore:
 		return none, injected(op, "not applied")
 	case FailAfter:
@@ -119,7 +125,8 @@ func faulty[T any](ctx context.Context, f *faults, op string, do func(context.Co
 	return none, errCut
 }
 
-// late makes a call after a while, whether or not somebody still waits for it.
+// late makes a call after a while, whether or not somebody still waits for it. What a process had under way when it died is
+// lost.
 func late[T any](ctx context.Context, f *faults, do func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		v   T
@@ -127,13 +134,18 @@ func late[T any](ctx context.Context, f *faults, do func(context.Context) (T, er
 	}
 	done := make(chan answer, 1)
 	f.late.Go(func() {
-		f.wait(context.Background())
+		if !f.wait(f.dead) {
+			return
+		}
 		v, err := do(context.WithoutCancel(ctx))
 		done <- answer{v, err}
 	})
 	select {
 	case a := <-done:
 		return a.v, a.err
+	case <-f.dead.Done():
+		var none T
+		return none, errCut
 	case <-ctx.Done():
 		var none T
 		return none, context.Cause(ctx)
@@ -161,10 +173,7 @@ func (f *faults) blocking(ctx context.Context, op string, fails bool, ready func
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(f.dead, cancel)()
-	mode := Mode("")
-	if f.count(op) {
-		mode = f.mode
-	}
+	mode := f.next(op)
 	switch {
 	case mode == CutBefore:
 		f.cut()

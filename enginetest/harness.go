@@ -21,9 +21,10 @@ type Harness struct {
 	Bubble bool
 
 	Lease    time.Duration // how long the queue leaves a job of a dead process alone; default 10 s
-	Patience time.Duration // how long to wait for what must happen; default 5 min in a bubble, else 10 leases and 30 s
+	Patience time.Duration // how long to wait for what must happen; default 5 min in a bubble, else 10 leases and 2 min
 	Quiet    time.Duration // how long to watch that something does not happen; default 200 ms
-	Timeout  time.Duration // limit of one check or crash; default 1 h in a bubble, else 20 leases and 3 min
+	Timeout  time.Duration // limit of one check or crash; default 24 h in a bubble, else 20 leases and 10 min
+	AtOnce   int           // crashes that run at once, each with three instances; default 12, and 1 in a bubble, where none waits
 }
 
 // Backend is the backend of one check.
@@ -57,7 +58,7 @@ func (h Harness) withDefaults() Harness {
 		h.Lease = 10 * time.Second
 	}
 	if h.Patience <= 0 {
-		h.Patience = 10*h.Lease + 30*time.Second
+		h.Patience = 10*h.Lease + 2*time.Minute
 		if h.Bubble {
 			h.Patience = 5 * time.Minute
 		}
@@ -66,10 +67,16 @@ func (h Harness) withDefaults() Harness {
 		h.Quiet = 200 * time.Millisecond
 	}
 	if h.Timeout <= 0 {
-		h.Timeout = 20*h.Lease + 3*time.Minute
+		h.Timeout = 20*h.Lease + 10*time.Minute
 		if h.Bubble {
-			h.Timeout = time.Hour
+			h.Timeout = 24 * time.Hour
 		}
+	}
+	switch {
+	case h.Bubble:
+		h.AtOnce = 1
+	case h.AtOnce <= 0:
+		h.AtOnce = 12
 	}
 	return h
 }

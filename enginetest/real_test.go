@@ -10,11 +10,9 @@ import (
 	"github.com/nvent-go/nvent/enginetest"
 )
 
-// TestWholeFlowsOnTheRealClock runs the checks as a driver of a server does: with a Kill of its own, and in real time. They
-// mostly wait, so all of them run at once.
-func TestWholeFlowsOnTheRealClock(t *testing.T) {
-	t.Parallel()
-	h := enginetest.Harness{
+// realClock describes memory as if it were a server: with a Kill of its own, and in real time.
+func realClock() enginetest.Harness {
+	return enginetest.Harness{
 		Lease: 300 * time.Millisecond,
 		New: func(context.Context) (enginetest.Backend, error) {
 			b := memory.New(&memory.Options{DefaultLease: 300 * time.Millisecond})
@@ -29,6 +27,12 @@ func TestWholeFlowsOnTheRealClock(t *testing.T) {
 			}, nil
 		},
 	}
+}
+
+// TestWholeFlowsOnTheRealClock runs the checks as a driver of a server does. They mostly wait, so all of them run at once.
+func TestWholeFlowsOnTheRealClock(t *testing.T) {
+	t.Parallel()
+	h := realClock()
 	var wg sync.WaitGroup
 	for _, c := range enginetest.Checks() {
 		wg.Go(func() {
@@ -38,4 +42,17 @@ func TestWholeFlowsOnTheRealClock(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestCrashesOnTheRealClock crashes one scenario as a driver of a server does.
+func TestCrashesOnTheRealClock(t *testing.T) {
+	t.Parallel()
+	h := realClock()
+	h.AtOnce = 100
+	c := enginetest.Crash{Scenario: scenario(t, "fan-in"), Variant: enginetest.Variant{
+		Name: "forgetful", Forgets: true, Modes: []enginetest.Mode{enginetest.CutBefore, enginetest.CutAfter},
+	}}
+	if _, err := c.Run(t, h); err != nil {
+		t.Error(err)
+	}
 }

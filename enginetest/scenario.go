@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"time"
 
 	"github.com/nvent-go/nvent"
 	"github.com/nvent-go/nvent/adapter"
@@ -30,6 +31,9 @@ type Scenario struct {
 	// returns an error if the flow does not allow them. nil: it allows one log only.
 	Accept func(runs []RunLog) error
 
+	// Takes is how long the run waits by itself, for its timers, or the longest delay of its jobs.
+	Takes time.Duration
+
 	// Variants are what [TestCrashes] goes through with it. nil: [Variants].
 	Variants []Variant
 }
@@ -45,6 +49,8 @@ type Variant struct {
 	Local bool
 	// Both lets the second instance live from the beginning.
 	Both bool
+	// Again lets the fault happen to the second instance too, at the same call.
+	Again bool
 	// Skewed sets the clock of the first instance 5 minutes ahead of the store's, and of the second 5 minutes back.
 	Skewed bool
 }
@@ -55,9 +61,10 @@ func Variants() []Variant {
 	return []Variant{
 		{Name: "shared"},
 		{Name: "forgetful", Modes: cuts, Forgets: true},
-		{Name: "local-queue", Local: true},
-		{Name: "both-alive", Both: true},
+		{Name: "local-queue", Modes: []Mode{Late, CutBefore, CutAfter}, Local: true},
+		{Name: "both-alive", Modes: []Mode{FailAfter, Late, CutBefore, CutAfter}, Both: true},
 		{Name: "both-alive-local-queue", Modes: cuts, Both: true, Local: true},
+		{Name: "twice", Modes: cuts, Again: true},
 		{Name: "skewed", Modes: cuts, Skewed: true},
 	}
 }

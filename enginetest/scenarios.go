@@ -56,7 +56,7 @@ func fanInScenario() Scenario {
 		flow.Returns(f, flow.Join2(f, "ship", charged, packed, func(ctx context.Context, r string, p int) (string, error) {
 			steps, _, err := flow.Get[int](ctx, "steps")
 			return fmt.Sprintf("%s/%d after %d steps", r, p, steps), err
-		}, flow.Attempts(3, flow.Fixed(time.Millisecond)))) // a store that fails to read fails an attempt
+		}, patient))
 		return []any{f}
 	}}
 }
@@ -155,7 +155,7 @@ func patienceScenario() Scenario {
 
 // longScenario takes so long that all that an engine does from time to time comes to pass.
 func longScenario() Scenario {
-	return Scenario{Name: "long", Start: startedFlow("long", 1), Flows: slowFlow("long", 0, 70*time.Second),
+	return Scenario{Name: "long", Takes: 70 * time.Second, Start: startedFlow("long", 1), Flows: slowFlow("long", 0, 70*time.Second),
 		Variants: []Variant{{Name: "shared", Modes: []Mode{FailBefore, CutBefore}}}}
 }
 

@@ -71,13 +71,13 @@ func recorded(ctx context.Context, app *nvent.App, run, typ, step string) error 
 
 // cancelScenario cancels a run while one step runs and another waits for its next attempt.
 func cancelScenario() Scenario {
-	return Scenario{Name: "cancel", Start: startedFlow("cancel", 1), Flows: func() []any {
+	return Scenario{Name: "cancel", Takes: time.Hour, Start: startedFlow("cancel", 1), Flows: func() []any {
 		f := flow.New[int, int]("cancel")
 		begin := flow.Start(f, "begin", pass[int])
 		flow.On(f, "runs", begin.Completed(), hold)
 		flow.On(f, "waits", begin.Completed(), func(context.Context, int) (int, error) {
 			return 0, errors.New("not yet")
-		}, flow.Attempts(2, flow.Fixed(time.Minute)))
+		}, flow.Attempts(2, flow.Fixed(time.Hour)))
 		flow.Returns(f, flow.On(f, "never", begin.Completed(), pass[int], flow.When("payload > 1")))
 		return []any{f}
 	}, Act: func(ctx context.Context, app *nvent.App, run string) error {

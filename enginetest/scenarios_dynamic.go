@@ -10,6 +10,9 @@ import (
 	"github.com/nvent-go/nvent/flow"
 )
 
+// patient lets a step go on when it cannot read: a store that fails to read fails an attempt.
+var patient = flow.Attempts(99, flow.Fixed(time.Second))
+
 // groupScenario fans out into items that the flow does not know before, of which one fails, and collects them, twice nested.
 func groupScenario() Scenario {
 	outer, inner := flow.NewEvent[int]("outer"), flow.NewEvent[int]("inner")
@@ -29,7 +32,7 @@ func groupScenario() Scenario {
 		})
 		sum := flow.Collect(f, "sum", work.Completed(), func(_ context.Context, g flow.Group[int]) (int, error) {
 			return total(g)
-		}, flow.Partial(), flow.Attempts(3, flow.Fixed(time.Millisecond)))
+		}, flow.Partial(), patient)
 		flow.Returns(f, flow.Collect(f, "all", sum.Completed(), func(_ context.Context, g flow.Group[int]) ([]int, error) {
 			var all []int
 			for n, err := range g.Values() {
@@ -39,7 +42,7 @@ func groupScenario() Scenario {
 				all = append(all, n)
 			}
 			return all, nil
-		}, flow.Attempts(3, flow.Fixed(time.Millisecond))))
+		}, patient))
 		return []any{f}
 	}}
 }
@@ -107,7 +110,7 @@ func awaitScenario() Scenario {
 				err = errors.Join(err, errors.New("nothing was awaited"))
 			}
 			return n + v, err
-		}, flow.AwaitBefore(flow.OrContinue(flow.ForEvent(never).Matching("id", "input"), 10*time.Second, 35)), flow.Attempts(3, flow.Fixed(time.Millisecond)))
+		}, flow.AwaitBefore(flow.OrContinue(flow.ForEvent(never).Matching("id", "input"), 10*time.Second, 35)), patient)
 		heard := flow.On(f, "heard", begin.Completed(), pass[int], flow.AwaitBefore(flow.ForEvent(said)))
 		gives := flow.On(f, "gives-up", begin.Completed(), pass[int], flow.AwaitBefore(flow.ForEvent(never).OrRetry(time.Second)),
 			flow.Attempts(2, flow.Backoff{}))
@@ -128,7 +131,7 @@ func eventScenario() Scenario {
 		flow.Returns(f, flow.On(f, "pay", begin.Completed(), func(ctx context.Context, n int) (int, error) {
 			p, _, err := flow.Awaited[map[string]int](ctx)
 			return n + p["amount"], err
-		}, flow.AwaitBefore(flow.ForEvent(paid).Matching("order", "input")), flow.Attempts(3, flow.Fixed(time.Millisecond))))
+		}, flow.AwaitBefore(flow.ForEvent(paid).Matching("order", "input")), patient))
 		return []any{f}
 	}, Act: func(ctx context.Context, app *nvent.App, _ string) error {
 		_, err := app.SendEvent(ctx, "paid.outside", map[string]int{"order": 7, "amount": 5}, "once")

@@ -174,12 +174,17 @@ func (w *world) task(f func() error) <-chan error {
 
 // until polls cond until it holds. An error of cond ends the wait.
 func (w *world) until(ctx context.Context, what string, cond func() (bool, error)) error {
+	return w.within(ctx, w.h.Patience, what, cond)
+}
+
+// within polls cond until it holds, at most for d.
+func (w *world) within(ctx context.Context, d time.Duration, what string, cond func() (bool, error)) error {
 	longest := 50 * time.Millisecond
 	if w.h.Bubble {
 		longest = time.Second
 	}
 	wait := time.Millisecond
-	for deadline := time.Now().Add(w.h.Patience); ; wait = min(2*wait, longest) {
+	for deadline := time.Now().Add(d); ; wait = min(2*wait, longest) {
 		ok, err := cond()
 		if err != nil {
 			return fmt.Errorf("waiting for %s: %w", what, err)
@@ -188,7 +193,7 @@ func (w *world) until(ctx context.Context, what string, cond func() (bool, error
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: not so after %v", what, w.h.Patience)
+			return fmt.Errorf("%s: not so after %v", what, d)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return fmt.Errorf("waiting for %s: %w", what, err)
@@ -196,16 +201,19 @@ func (w *world) until(ctx context.Context, what string, cond func() (bool, error
 	}
 }
 
-// drained waits until the queues of instances hold no unfinished job.
-func (w *world) drained(ctx context.Context, instances func() ([]*instance, error)) error {
+// drained waits until the queues of instances hold no unfinished job, at most for d.
+func (w *world) drained(ctx context.Context, d time.Duration, instances func() ([]*instance, error)) error {
 	var left adapter.QueueStats
-	err := w.until(ctx, "the queues are empty", func() (bool, error) {
+	err := w.within(ctx, d, "the queues are empty", func() (bool, error) {
 		list, err := instances()
 		if err != nil {
 			return false, err
 		}
 		for _, i := range list {
 			stats, err := i.trio.Queue.Stats(ctx)
+			if err != nil && i.faults.isDead() {
+				return false, nil
+			}
 			if err != nil {
 				return false, err
 			}

@@ -281,3 +281,17 @@ func (Looked) decide(t *transition) Verdict {
 	t.s.Quiet++
 	return Accepted
 }
+
+// Sought says that somebody has looked for events that came before the awaits of the run, and has not found what ends them.
+// Who began an await looks too, but may die before: so the reconciler does until it has succeeded once.
+type Sought struct {
+	Seq uint64 // of the state that it is about: a later one may wait for more
+}
+
+func (s Sought) decide(t *transition) Verdict {
+	if t.s.Seq != s.Seq || !t.s.Seeks() {
+		return Stale
+	}
+	t.s.Sought = true
+	return Accepted
+}

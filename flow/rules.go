@@ -57,10 +57,6 @@ const (
 	QuietMost  = 10 * time.Minute
 )
 
-// waitingLooks is how often the reconciler looks at a run that waits for nothing but events from outside: an engine that
-// died right after such an await began may not have looked for events that came before.
-const waitingLooks = 2
-
 // NextLook returns when the reconciler looks at the run if nothing happens: 5 s after the first of its dispatched work is
 // due, doubling up to 10 min with each look. Zero: never, because nothing can get lost that moves it.
 func (s *State) NextLook(now time.Time) time.Time {
@@ -74,8 +70,26 @@ func (s *State) NextLook(now time.Time) time.Time {
 	if s.Status.Ended() || s.Held() {
 		return time.Time{}
 	}
-	var first int64
-	busy, waits := s.Status == StatusCanceling, false
+	busy, waits, first := s.work()
+	if !busy && (!waits || s.Sought) {
+		return time.Time{}
+	}
+	if due := time.UnixMilli(first); due.After(now) {
+		return due.Add(wait)
+	}
+	return now.Add(wait)
+}
+
+// Seeks reports whether the run waits for nothing but events from outside, and may have missed some.
+func (s *State) Seeks() bool {
+	busy, waits, _ := s.work()
+	return waits && !busy && !s.Sought && !s.Held() && !s.Status.Ended()
+}
+
+// work returns whether the run is busy with work that can get lost, when the first of it is due, and whether it waits for
+// events.
+func (s *State) work() (busy, waits bool, first int64) {
+	busy = s.Status == StatusCanceling
 	for i := range s.Steps {
 		for _, it := range s.Steps[i].Iters {
 			switch it.Phase {
@@ -95,13 +109,7 @@ func (s *State) NextLook(now time.Time) time.Time {
 			busy, first = true, 1
 		}
 	}
-	if !busy && !(waits && s.Quiet < waitingLooks) {
-		return time.Time{}
-	}
-	if due := time.UnixMilli(first); due.After(now) {
-		return due.Add(wait)
-	}
-	return now.Add(wait)
+	return busy, waits, first
 }
 
 // unfinished reports whether other runs have to hear of this one, or to be started for it, whatever its status.

@@ -67,6 +67,8 @@ type State struct {
 	WakeAt int64 `json:"wakeAt,omitempty"`
 	LookAt int64 `json:"lookAt,omitempty"` // when the reconciler looks at the run
 	Quiet  int   `json:"quiet,omitempty"`  // how often it was looked at since something happened
+	// Sought says that since then somebody has looked for the events from outside that came before the awaits of the run.
+	Sought bool `json:"sought,omitempty"`
 	// Commit is a random number of the last commit, by which an engine recognises its own after an unknown outcome.
 	Commit uint64 `json:"commit,omitempty"`
 

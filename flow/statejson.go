@@ -52,6 +52,7 @@ func (s *State) Encode() json.RawMessage {
 	}
 	w.OmitInt("lookAt", s.LookAt)
 	w.OmitInt("quiet", int64(s.Quiet))
+	w.OmitBool("sought", s.Sought)
 	w.OmitUint("commit", s.Commit)
 	w.End('}')
 	return w.Finish()
@@ -196,6 +197,8 @@ func (s *State) read(b []byte) bool {
 			s.LookAt = r.Int64()
 		case "quiet":
 			s.Quiet = r.Int()
+		case "sought":
+			s.Sought = r.Bool()
 		case "commit":
 			s.Commit = r.Uint()
 		default:

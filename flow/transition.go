@@ -107,8 +107,12 @@ func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *C
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	v := in.decide(t)
 	t.finish()
-	if _, looked := in.(Looked); v == Accepted && !looked {
-		s.Quiet = 0
+	switch in.(type) {
+	case Looked, Sought:
+	default:
+		if v == Accepted {
+			s.Quiet, s.Sought = 0, false
+		}
 	}
 	return v
 }

@@ -200,6 +200,11 @@ func (e *Engine) take(ctx context.Context, d adapter.Doc) ([]openWork, error) {
 	if err := e.lookBackAgain(ctx, run, own, def); err != nil {
 		return nil, err
 	}
+	if own.Seeks() {
+		if _, err := e.submitTo(ctx, b, flow.Sought{Seq: own.Seq}); err != nil {
+			return nil, err
+		}
+	}
 	if own.Parent != nil && !own.Status.Ended() {
 		if err := e.checkParent(ctx, run, own); err != nil {
 			return nil, err
