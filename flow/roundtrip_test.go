@@ -156,6 +156,7 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 		"attempts":                      head + a + "  b: {handler: b, retry: {attempts: 2}}\n" + c + conn + xb + yb + xc,
 		"timeout":                       head + a + "  b: {handler: b, config: {timeout: 1}}\n" + c + conn + xb + yb + xc,
 		"policy":                        head + a + "  b: {handler: b, config: {onFailure: continue}}\n" + c + conn + xb + yb + xc,
+		"timeout of runs":               "config: {timeout: 1m}\n" + doc,
 		"returns":                       head + a + "  b: {handler: b, config: {returns: true}}\n" + c + conn + xb + yb + xc,
 	} {
 		if got := hashOf(t, []byte(other), "f.yaml"); got == want {
