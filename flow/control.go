@@ -65,7 +65,7 @@ func (r Restart) decide(t *transition) Verdict {
 	}
 	*s = State{Format: s.Format, Flow: s.Flow, Definition: s.Definition, Status: StatusRunning, Epoch: s.Epoch + 1,
 		Seq: s.Seq, Input: s.Input, Headers: s.Headers, NextGroup: s.NextGroup, Keys: s.Keys, Launches: s.Launches,
-		Parent: s.Parent}
+		Parent: s.Parent, Admission: s.Admission.restarted()}
 	if s.Parent != nil {
 		s.Parent.Told = false
 	}
@@ -192,7 +192,7 @@ func (p Pause) decide(t *transition) Verdict {
 type Resume struct{}
 
 func (Resume) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning || !t.s.Paused {
+	if t.s.Status != StatusRunning || !t.s.Paused || t.s.Held() {
 		return Stale
 	}
 	t.s.Paused = false

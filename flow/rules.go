@@ -104,7 +104,8 @@ func (s *State) NextLook(now time.Time) time.Time {
 	return now.Add(wait)
 }
 
-// unfinished reports whether other runs have to hear of this one, or to be started for it, whatever its status.
+// unfinished reports whether other runs have to hear of this one, or to be started for it, whatever its status, or whether
+// the limits of its flow have to let it begin, or to forget it.
 func (s *State) unfinished() bool {
-	return len(s.Launches) > 0 || s.Status.Ended() && s.Parent != nil && !s.Parent.Told
+	return len(s.Launches) > 0 || s.Status.Ended() && s.Parent != nil && !s.Parent.Told || s.Held() || s.MustLeave()
 }

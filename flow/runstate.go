@@ -63,6 +63,8 @@ type State struct {
 	Launches []PendingLaunch `json:"launches,omitempty"`
 	// Parent is the step that waits for this run to end.
 	Parent *Parent `json:"parent,omitempty"`
+	// Admission is the run's place among those that the flow's limits count. Nil: it is not counted.
+	Admission *Admission `json:"admission,omitempty"`
 	// WakeAt is when the run is looked at again if nothing happens, in Unix milliseconds of the store's clock: LookAt, or the
 	// first of Timers. Absent when nothing is open.
 	WakeAt int64 `json:"wakeAt,omitempty"`

@@ -36,6 +36,7 @@ func TestPublishedSchemaIsThatOfTheDocument(t *testing.T) {
 // required are the keys that a document must have; everything else may be left out.
 var required = map[string][]string{
 	"Wiring": {"name", "steps"}, "StepDefinition": {}, "Connection": {"from", "to"}, "Join": {"mode"}, "Retry": {"attempts"}, "Await": {"type"},
+	"Rate": {"starts", "per"},
 }
 
 // limits are what the analysis demands of a value, by type and key.
@@ -60,6 +61,11 @@ var limits = map[string]map[string]any{
 	"Connection.until":     {"maxLength": 4096},
 	"Connection.condition": {"maxLength": 4096},
 	"Retry.attempts":       {"minimum": 1},
+	"Limits.maxRuns":       {"minimum": 0},
+	"Limits.maxRunsPerKey": {"minimum": 0},
+	"Limits.key":           {"maxLength": 4096},
+	"Limits.whenBusy":      {"enum": []string{flow.BusyWait, flow.BusySkip, flow.BusyReplace}},
+	"Rate.starts":          {"minimum": 1},
 	"Backoff.kind":         {"enum": []string{flow.BackoffFixed, flow.BackoffExponential}},
 	"Backoff.jitter":       {"minimum": 0, "maximum": 1},
 }
@@ -107,6 +113,7 @@ func schemaOf(t *testing.T) *schemas {
 var fromGo = strings.NewReplacer("[", "", "]", "", "Nil:", "Absent:",
 	"OnFailureFail", flow.OnFailureFail, "OnFailureContinue", flow.OnFailureContinue,
 	"JoinModeAll", flow.JoinModeAll, "JoinModeAny", flow.JoinModeAny, "JoinModeN", flow.JoinModeN,
+	"BusyWait", flow.BusyWait, "BusySkip", flow.BusySkip, "BusyReplace", flow.BusyReplace,
 	"RepeatFirst", flow.RepeatFirst, "RepeatEach", flow.RepeatEach,
 	"BackoffFixed", flow.BackoffFixed, "BackoffExponential", flow.BackoffExponential)
 

@@ -17,6 +17,7 @@ const (
 	RecordFlowCanceled    = "flow.canceled"
 	RecordFlowPaused      = "flow.paused"
 	RecordFlowResumed     = "flow.resumed"
+	RecordFlowAdmitted    = "flow.admitted"
 	RecordStepStarted     = "step.started"
 	RecordStepRetry       = "step.retry"
 	RecordStepCompleted   = "step.completed"
@@ -116,6 +117,7 @@ type Beginning struct {
 	Input   json.RawMessage
 	Parent  *Token            // the step of another run that waits for this one
 	Due     time.Time         // when its start steps begin; zero: at once
+	Held    bool              // it begins when it is admitted: see [Admit]
 	Headers map[string]string // for its jobs
 }
 
@@ -132,6 +134,9 @@ func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes)
 	}
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
+	if b.Held {
+		return s, t.hold(b)
+	}
 	t.start(b.Due)
 	return s, nil
 }

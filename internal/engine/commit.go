@@ -298,7 +298,7 @@ func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	}
 	s := c.work
 	sum.Status, sum.Epoch, sum.CompletedSteps, sum.Definition = s.Status, s.Epoch, s.CompletedSteps(), s.Definition
-	sum.CompletedAt, sum.Error, sum.Paused = 0, "", s.Paused
+	sum.CompletedAt, sum.Error, sum.Paused, sum.Held = 0, "", s.Paused && !s.Held(), s.Held()
 	if s.Status.Ended() {
 		sum.CompletedAt = c.now.UnixMilli()
 		sum.Error = failureOf(c.out.Records)

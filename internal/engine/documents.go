@@ -60,6 +60,7 @@ type Summary struct {
 	Label          []string          `json:"label,omitempty"` // Labels as "name=value", for the index
 	Error          string            `json:"error,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
+	Held           bool              `json:"held,omitempty"`   // it waits for the limits of its flow to let it begin
 	Parent         string            `json:"parent,omitempty"` // the run whose step waits for this one
 	Version        adapter.Version   `json:"-"`
 }

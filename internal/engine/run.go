@@ -43,11 +43,26 @@ func (e *Engine) StartRun(ctx context.Context, def *flow.Definition, input json.
 		}
 		run = id.String()
 	}
+	if other, err := e.inProgress(ctx, def, input, run); err != nil || other != "" {
+		if err != nil {
+			err = fmt.Errorf("start flow %q: %w", def.Name(), err)
+		}
+		return other, true, err
+	}
 	b := e.open(run)
 	defer e.release(b)
 	existing, err = e.begin(ctx, b, def, input, o)
 	if err != nil {
 		return "", false, fmt.Errorf("start flow %q: %w", def.Name(), err)
+	}
+	if def.Limits() != nil && !existing {
+		other, err := e.admit(ctx, run)
+		if err != nil {
+			e.alarm("admit", "a run is held; the reconciler will ask again", "run", run, "error", err)
+		}
+		if other != "" {
+			return other, true, nil
+		}
 	}
 	return run, existing, nil
 }
@@ -90,7 +105,9 @@ func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage
 	if o.Delay > 0 && now.Add(o.Delay).After(due) {
 		due = now.Add(o.Delay)
 	}
-	work, err := def.Begin(b.run, flow.Beginning{Input: input, Parent: o.Parent, Due: due, Headers: o.Headers}, now, out)
+	work, err := def.Begin(b.run, flow.Beginning{
+		Input: input, Parent: o.Parent, Due: due, Headers: o.Headers, Held: def.Limits() != nil && o.Parent == nil,
+	}, now, out)
 	if err != nil {
 		return nil, err
 	}
