@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/expr-lang/expr/vm"
+
 	"github.com/nvent-go/nvent/internal/document"
 )
 
@@ -61,6 +63,7 @@ type analysis struct {
 	awaits   map[string]*awaiting // by step and position: "pay/before"
 	levels   map[string]int       // by step
 	starts   bool                 // it has a start step
+	limitKey *vm.Program          // of its limits
 	// incomplete are steps whose connections are not all in the document, because of mistakes that are reported already.
 	incomplete map[string]bool
 	problems   []Problem
@@ -72,6 +75,7 @@ func (a *analysis) checkFlow() {
 	if a.w.Config.Timeout < 0 {
 		a.report(Problem{What: fmt.Sprintf("config.timeout is negative: %s", time.Duration(a.w.Config.Timeout)), Fix: "use 0 or more"})
 	}
+	a.checkLimits()
 	if what := badName(a.w.Name); what != "" {
 		a.report(Problem{What: fmt.Sprintf("the flow's name %s", what), Fix: nameFix})
 	}

@@ -68,7 +68,7 @@ func (r Restart) decide(t *transition) Verdict {
 	}
 	*s = State{Format: s.Format, Flow: s.Flow, Definition: s.Definition, Status: StatusRunning, Epoch: s.Epoch + 1,
 		Seq: s.Seq, Input: s.Input, Headers: s.Headers, NextGroup: s.NextGroup, Keys: s.Keys, Launches: s.Launches,
-		Parent: s.Parent, FlowPaused: r.Paused}
+		Parent: s.Parent, FlowPaused: r.Paused, Admission: s.Admission.restarted()}
 	if s.Parent != nil {
 		s.Parent.Told = false
 	}
@@ -194,7 +194,7 @@ func (p Pause) decide(t *transition) Verdict {
 	if t.s.Status != StatusRunning || *flag {
 		return Stale
 	}
-	if !t.s.Held() {
+	if !t.s.Stopped() {
 		t.record(adapter.Record{Type: RecordFlowPaused, Key: p.Reason})
 	}
 	*flag = true
@@ -212,11 +212,11 @@ func (r Resume) decide(t *transition) Verdict {
 	if r.Flow {
 		flag = &t.s.FlowPaused
 	}
-	if t.s.Status != StatusRunning || !*flag {
+	if t.s.Status != StatusRunning || !*flag || (!r.Flow && t.s.Held()) {
 		return Stale
 	}
 	*flag = false
-	if t.s.Held() {
+	if t.s.Stopped() {
 		return Accepted
 	}
 	t.record(adapter.Record{Type: RecordFlowResumed})

@@ -20,6 +20,8 @@ type Definition struct {
 	subs    map[string][]subscription
 	timeout time.Duration // of a run; 0: none
 
+	limitKey *vm.Program // nil: its limits have no key
+
 	// What follows from how the steps are connected: see levels.go.
 	collects    []*Step            // by name
 	conditional map[string]bool    // events of groups some of whose connections look at the payload

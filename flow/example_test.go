@@ -285,3 +285,18 @@ func ExampleTTL() {
 	// set last "42" 1h0m0s
 	// <nil>
 }
+
+// Of a customer's imports one runs at a time, and no more than five of all; a start that has to wait is a run that is held.
+func ExampleLimit() {
+	f := flow.New[order, shipment]("import", flow.Limit(flow.Limits{
+		MaxRuns: 5, Key: "input.ID", MaxRunsPerKey: 1, Rate: &flow.Rate{Starts: 100, Per: flow.Duration(time.Minute)},
+	}))
+	flow.Start(f, "read", func(context.Context, order) (struct{}, error) { return struct{}{}, nil })
+	d, err := f.Definition()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.LimitKey([]byte(`{"ID": "42"}`)))
+	// Output: 42 <nil>
+}

@@ -245,7 +245,8 @@ func (a *analysis) checkCycles() {
 func (a *analysis) definition() *Definition {
 	w := a.w
 	w.Steps = make(map[string]StepDefinition, len(a.w.Steps))
-	d := &Definition{byName: make(map[string]*Step, len(a.steps)), subs: map[string][]subscription{}, timeout: time.Duration(w.Config.Timeout)}
+	d := &Definition{byName: make(map[string]*Step, len(a.steps)), subs: map[string][]subscription{}, timeout: time.Duration(w.Config.Timeout),
+		limitKey: a.limitKey}
 	for _, name := range a.steps {
 		s := a.w.Steps[name]
 		s.Name = name

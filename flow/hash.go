@@ -19,6 +19,11 @@ func hash(w Wiring) string {
 // meaning. The order of the connections of one step has one: they are the parameters of its handler.
 func canonical(w Wiring) Wiring {
 	c := Wiring{Name: w.Name, Steps: maps.Clone(w.Steps), Connections: slices.Clone(w.Connections), Config: w.Config}
+	if l := c.Config.Limits; l != nil && l.WhenBusy == BusyWait {
+		limits := *l
+		limits.WhenBusy = ""
+		c.Config.Limits = &limits
+	}
 	slots := map[string]int{}
 	for i, conn := range c.Connections {
 		slots[conn.To]++

@@ -147,6 +147,10 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 			t.Errorf("%s changes the hash", what)
 		}
 	}
+	bounded, waits := "config: {limits: {maxRuns: 1}}\n"+doc, "config: {limits: {maxRuns: 1, whenBusy: wait}}\n"+doc
+	if hashOf(t, []byte(bounded), "f.yaml") != hashOf(t, []byte(waits), "f.yaml") {
+		t.Error("a default of limits that is spelled out changes the hash")
+	}
 	for what, other := range map[string]string{
 		"order of a join's connections": head + a + b + c + conn + yb + xb + xc,
 		"name":                          "name: g\nsteps:\n" + a + b + c + conn + xb + yb + xc,
@@ -158,6 +162,7 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 		"timeout":                       head + a + "  b: {handler: b, config: {timeout: 1}}\n" + c + conn + xb + yb + xc,
 		"policy":                        head + a + "  b: {handler: b, config: {onFailure: continue}}\n" + c + conn + xb + yb + xc,
 		"timeout of runs":               doc + "config: {timeout: 1h}\n",
+		"limits":                        "config: {limits: {maxRuns: 1}}\n" + doc,
 		"returns":                       head + a + "  b: {handler: b, config: {returns: true}}\n" + c + conn + xb + yb + xc,
 	} {
 		if got := hashOf(t, []byte(other), "f.yaml"); got == want {

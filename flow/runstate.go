@@ -62,6 +62,8 @@ type State struct {
 	Launches []PendingLaunch `json:"launches,omitempty"`
 	// Parent is the step that waits for this run to end.
 	Parent *Parent `json:"parent,omitempty"`
+	// Admission is the run's place among those that the flow's limits count. Nil: it is not counted.
+	Admission *Admission `json:"admission,omitempty"`
 	// WakeAt is when the run is looked at again if nothing happens, in Unix milliseconds of the store's clock: LookAt, or the
 	// first of Timers. Absent when nothing is open.
 	WakeAt int64 `json:"wakeAt,omitempty"`
@@ -76,7 +78,7 @@ type State struct {
 }
 
 // Held reports whether the run is paused, by itself or with its flow.
-func (s *State) Held() bool { return s.Paused || s.FlowPaused }
+func (s *State) Stopped() bool { return s.Paused || s.FlowPaused }
 
 // Scope is what has happened in one place: in the run itself, or in one item of a group.
 type Scope struct {

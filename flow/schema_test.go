@@ -36,6 +36,7 @@ func TestPublishedSchemaIsThatOfTheDocument(t *testing.T) {
 // required are the keys that a document must have; everything else may be left out.
 var required = map[string][]string{
 	"Wiring": {"name", "steps"}, "StepDefinition": {}, "Connection": {"from", "to"}, "Join": {"mode"}, "Retry": {"attempts"}, "Await": {"type"},
+	"Rate": {"starts", "per"},
 }
 
 // limits are what the analysis demands of a value, by type and key.
@@ -60,6 +61,11 @@ var limits = map[string]map[string]any{
 	"Connection.until":     {"maxLength": 4096},
 	"Connection.condition": {"maxLength": 4096},
 	"Retry.attempts":       {"minimum": 1},
+	"Limits.maxRuns":       {"minimum": 0},
+	"Limits.maxRunsPerKey": {"minimum": 0},
+	"Limits.key":           {"maxLength": 4096},
+	"Limits.whenBusy":      {"enum": []string{flow.BusyWait, flow.BusySkip, flow.BusyReplace}},
+	"Rate.starts":          {"minimum": 1},
 	"Backoff.kind":         {"enum": []string{flow.BackoffFixed, flow.BackoffExponential}},
 	"Backoff.jitter":       {"minimum": 0, "maximum": 1},
 }
@@ -110,6 +116,7 @@ var fromGo = strings.NewReplacer("[", "", "]", "", "Nil:", "Absent:",
 	"RepeatFirst", flow.RepeatFirst, "RepeatEach", flow.RepeatEach, "RepeatCollect", flow.RepeatCollect,
 	"AwaitTime", flow.AwaitTime, "AwaitEvent", flow.AwaitEvent, "AwaitSignal", flow.AwaitSignal, "AwaitSchedule", flow.AwaitSchedule,
 	"TimeoutFail", flow.TimeoutFail, "TimeoutContinue", flow.TimeoutContinue, "TimeoutRetry", flow.TimeoutRetry,
+	"BusyWait", flow.BusyWait, "BusySkip", flow.BusySkip, "BusyReplace", flow.BusyReplace,
 	"BackoffFixed", flow.BackoffFixed, "BackoffExponential", flow.BackoffExponential)
 
 // prose returns the first paragraph of a comment as one line.

@@ -50,6 +50,9 @@ func (s *State) Encode() json.RawMessage {
 	if s.Parent != nil {
 		w.Value("parent", s.Parent)
 	}
+	if s.Admission != nil {
+		w.Value("admission", s.Admission)
+	}
 	w.OmitInt("lookAt", s.LookAt)
 	w.OmitInt("quiet", int64(s.Quiet))
 	w.OmitBool("sought", s.Sought)

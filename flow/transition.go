@@ -17,6 +17,7 @@ const (
 	RecordFlowCanceled    = "flow.canceled"
 	RecordFlowPaused      = "flow.paused"
 	RecordFlowResumed     = "flow.resumed"
+	RecordFlowAdmitted    = "flow.admitted"
 	RecordStepStarted     = "step.started"
 	RecordStepRetry       = "step.retry"
 	RecordStepCompleted   = "step.completed"
@@ -122,6 +123,7 @@ type Beginning struct {
 	Input   json.RawMessage
 	Parent  *Token            // the step of another run that waits for this one
 	Due     time.Time         // when its start steps begin; zero: at once
+	Held    bool              // it begins when it is admitted: see [Admit]
 	Headers map[string]string // for its jobs
 	Paused  bool              // its flow is paused
 }
@@ -139,6 +141,9 @@ func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes)
 	}
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
+	if b.Held {
+		return s, t.hold(b)
+	}
 	t.start(b.Due)
 	t.finish()
 	return s, nil
@@ -311,7 +316,7 @@ func (t *transition) dispatch(p *place, step string, it *Iteration) {
 	if step := t.def.Step(step); step.External && step.Timeout > 0 {
 		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
-	if !t.s.Held() {
+	if !t.s.Stopped() {
 		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
 	}
 }

@@ -22,6 +22,37 @@ type Wiring struct {
 type FlowConfig struct {
 	// Timeout bounds a run, from its start or restart. When it has passed the run fails. Zero: no bound.
 	Timeout Duration `json:"timeout,omitempty"`
+	// Limits bound how many runs there are, and how often they begin. Nil: nothing does.
+	Limits *Limits `json:"limits,omitempty"`
+}
+
+// Limits bound the runs of a flow, over all instances. A start that has to wait is a run that is held: it is in the store, and
+// begins by itself when it may. Runs that a step calls do not count, nor do restarts.
+type Limits struct {
+	MaxRuns int   `json:"maxRuns,omitempty"` // of the flow, at once. Zero: any number
+	Rate    *Rate `json:"rate,omitempty"`    // of the flow's starts. Nil: any
+	// Key is an expression over the run's input, as input: what the limits that follow count by. Text, a number, true or false.
+	Key           string `json:"key,omitempty"`
+	MaxRunsPerKey int    `json:"maxRunsPerKey,omitempty"` // at once. Zero: any number
+	RatePerKey    *Rate  `json:"ratePerKey,omitempty"`
+	// WhenBusy says what becomes of a start that finds its key taken (or the flow, if there is no key): BusyWait (default), or,
+	// where only one run is allowed at once, BusySkip or BusyReplace.
+	WhenBusy string `json:"whenBusy,omitempty"`
+	// Debounce holds every start until no other of its key (or of the flow) has come for that long. Each cancels the one before.
+	Debounce Duration `json:"debounce,omitempty"`
+}
+
+// What becomes of a start that finds its place taken.
+const (
+	BusyWait    = "wait"    // it waits for its turn
+	BusySkip    = "skip"    // nothing is started: the start returns the run that is in progress
+	BusyReplace = "replace" // the run that is in progress is cancelled
+)
+
+// Rate bounds how often something happens. So many may come at once; the others are spread over the time.
+type Rate struct {
+	Starts int      `json:"starts"`
+	Per    Duration `json:"per"`
 }
 
 // StepDefinition is a step of a [Wiring].

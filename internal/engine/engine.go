@@ -12,12 +12,14 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
+	"github.com/nvent-go/nvent/internal/admission"
 )
 
 // Options configures an engine. Adapters, Clock, Logger and Instance are required.
@@ -97,7 +99,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e.held.init()
 	e.timers.init(e)
 	e.pace.init()
-	if err := o.Store.Declare(ctx, collections...); err != nil {
+	if err := o.Store.Declare(ctx, slices.Concat(collections, admission.Collections)...); err != nil {
 		return nil, fmt.Errorf("declare collections: %w", err)
 	}
 	if err := e.syncClock(ctx); err != nil {

@@ -48,6 +48,9 @@ func (e *Engine) tellOthers(run string, c *change) {
 	if s := c.work; s.Status.Ended() && s.Parent != nil && !s.Parent.Told {
 		e.later(func(ctx context.Context) error { return e.tellParent(ctx, run, s) })
 	}
+	if c.work.MustLeave() {
+		e.admissionAgain(run, c.work)
+	}
 }
 
 // startChild starts the run of a step that calls a flow. If it is there already it has perhaps ended, and its parent was not
@@ -124,6 +127,8 @@ func (e *Engine) launch(ctx context.Context, run string, l flow.PendingLaunch) e
 			return err
 		}
 		e.alarm("launch/"+l.Flow, "a run cannot be launched", "from", run, "flow", l.Flow, "error", err)
+	} else if _, err := e.admit(ctx, b.run); err != nil {
+		e.alarm("admit", "a run is held; the reconciler will ask again", "run", b.run, "error", err)
 	}
 	_, err = e.submit(ctx, run, flow.Launched{Seq: l.Seq})
 	return err
@@ -189,7 +194,7 @@ func (e *Engine) flowNamed(ctx context.Context, name string) (*flow.Definition, 
 
 // tellOthersAgain does what the open work of a run means for other runs once more. It is idempotent.
 func (e *Engine) tellOthersAgain(run string, s *flow.State, def *flow.Definition) {
-	if !s.Held() {
+	if !s.Stopped() {
 		s.EachOpen(run, func(t flow.Token, it *flow.Iteration) bool {
 			if it.Phase == flow.PhaseChild {
 				c := flow.ChildStart{Token: t, Flow: def.Step(t.Step).Flow, Input: it.Done}
@@ -204,4 +209,5 @@ func (e *Engine) tellOthersAgain(run string, s *flow.State, def *flow.Definition
 	if s.Status.Ended() && s.Parent != nil && !s.Parent.Told {
 		e.later(func(ctx context.Context) error { return e.tellParent(ctx, run, s) })
 	}
+	e.admissionAgain(run, s)
 }

@@ -42,11 +42,26 @@ func (e *Engine) StartRun(ctx context.Context, def *flow.Definition, input json.
 		}
 		run = id.String()
 	}
+	if other, err := e.inProgress(ctx, def, input, run); err != nil || other != "" {
+		if err != nil {
+			err = fmt.Errorf("start flow %q: %w", def.Name(), err)
+		}
+		return other, true, err
+	}
 	b := e.open(run)
 	defer e.release(b)
 	existing, err = e.begin(ctx, b, def, input, o)
 	if err != nil {
 		return "", false, fmt.Errorf("start flow %q: %w", def.Name(), err)
+	}
+	if def.Limits() != nil && !existing {
+		other, err := e.admit(ctx, run)
+		if err != nil {
+			e.alarm("admit", "a run is held; the reconciler will ask again", "run", run, "error", err)
+		}
+		if other != "" {
+			return other, true, nil
+		}
 	}
 	return run, existing, nil
 }
@@ -89,15 +104,17 @@ func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage
 	if o.Delay > 0 && now.Add(o.Delay).After(due) {
 		due = now.Add(o.Delay)
 	}
-	work, err := def.Begin(b.run, flow.Beginning{Input: input, Parent: o.Parent, Due: due, Headers: o.Headers,
-		Paused: e.pauses.has(def.Name())}, now, out)
+	work, err := def.Begin(b.run, flow.Beginning{
+		Input: input, Parent: o.Parent, Due: due, Headers: o.Headers, Paused: e.pauses.has(def.Name()),
+		Held: def.Limits() != nil && o.Parent == nil,
+	}, now, out)
 	if err != nil {
 		return nil, err
 	}
 	b.set(nil, adapter.Absent, def)
 	sum := &Summary{
 		RunID: b.run, Flow: def.Name(), StartedAt: now.UnixMilli(), StepCount: len(def.Steps()),
-		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels), Paused: work.Held(),
+		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels), Paused: work.Stopped() && !work.Held(), Held: work.Held(),
 	}
 	if o.Parent != nil {
 		sum.Parent = o.Parent.Run
