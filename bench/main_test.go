@@ -17,9 +17,9 @@ func TestCalledWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no suite", nil, "bench: no suite is named: name one or more of memory, such as: go run ./bench memory\n"},
-		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory\n"},
-		{"unknown suite after a known one", []string{"memory", "--json", "redis"}, "bench: unknown suite \"redis\": there is memory\n"},
+		{"no suite", nil, "bench: no suite is named: name one or more of memory, file, such as: go run ./bench memory\n"},
+		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory, file\n"},
+		{"unknown suite after a known one", []string{"memory", "--json", "redis"}, "bench: unknown suite \"redis\": there is memory, file\n"},
 		{"unknown flag", []string{"memory", "--fast"}, "bench: flag provided but not defined: -fast; --help lists the flags\n"},
 	}
 	for _, tt := range tests {
