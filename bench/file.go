@@ -62,26 +62,16 @@ func fileApp(dir string, workers int) opener {
 	}
 }
 
-// ratio is a throughput of which only the comparison matters.
-func ratio(unit string) []metric { return []metric{{name: "throughput", unit: unit}} }
-
-func only(values []float64, err error) ([]float64, error) {
-	if err != nil {
-		return nil, err
-	}
-	return values[:1], nil
-}
-
 // enqueueOurs enqueues n jobs from so many goroutines, and waits for each to be on disk.
 func enqueueOurs(goroutines, n int) func(context.Context, string) ([]float64, error) {
 	return func(ctx context.Context, dir string) ([]float64, error) {
 		return with(ctx, fileApp(dir, 0), func(app *nvent.App) ([]float64, error) {
-			return only(rate(n, func() error {
+			return rate(n, func() error {
 				return inFlight(ctx, goroutines, n, func(ctx context.Context, i int) error {
 					_, err := noopJob.Enqueue(ctx, app, noop{N: i})
 					return err
 				})
-			}))
+			})
 		}, noopJob.Handle(func(context.Context, noop) error { return nil }))
 	}
 }
@@ -92,7 +82,7 @@ func fileEnqueue(sc scale, goroutines int) measure {
 		n = sc.fileJobs
 	}
 	return measure{
-		name: fmt.Sprint("enqueue", goroutines), metrics: ratio("jobs/s"),
+		name: fmt.Sprint("enqueue", goroutines), metrics: work("job", 0),
 		ours: contestant{us, inDir(enqueueOurs(goroutines, n))},
 		peers: []contestant{
 			{"river", inDir(enqueueRiver(goroutines, sc.slowJobs))},
@@ -104,7 +94,7 @@ func fileEnqueue(sc scale, goroutines int) measure {
 // fileBare compares with what SQLite can do at best: rows of the same size, no index, the commits of all callers in one.
 func fileBare(sc scale) measure {
 	return measure{
-		name: "bare", metrics: ratio("jobs/s"),
+		name: "bare", metrics: work("job", 0),
 		ours:  contestant{us, inDir(enqueueOurs(100, sc.fileJobs))},
 		peers: []contestant{{"bare SQLite", inDir(insertBare(100, sc.fileJobs))}},
 	}
@@ -112,10 +102,10 @@ func fileBare(sc scale) measure {
 
 func fileBatch(sc scale) measure {
 	return measure{
-		name: "batch", metrics: ratio("jobs/s"),
+		name: "batch", metrics: work("job", 0),
 		ours: contestant{us, inDir(func(ctx context.Context, dir string) ([]float64, error) {
 			return with(ctx, fileApp(dir, 0), func(app *nvent.App) ([]float64, error) {
-				return only(rate(sc.fileJobs, func() error { return enqueueBatches(ctx, app, sc.fileJobs) }))
+				return rate(sc.fileJobs, func() error { return enqueueBatches(ctx, app, sc.fileJobs) })
 			}, noopJob.Handle(func(context.Context, noop) error { return nil }))
 		})},
 		peers: []contestant{{"river", inDir(batchRiver(sc.slowJobs))}},
@@ -139,7 +129,7 @@ func fileDrain(sc scale, workers int) measure {
 		n, slow = n/10, max(slow/5, jobBatch)
 	}
 	return measure{
-		name: fmt.Sprint("drain", workers), metrics: ratio("jobs/s"),
+		name: fmt.Sprint("drain", workers), metrics: work("job", 0),
 		ours: contestant{us, inDir(func(ctx context.Context, dir string) ([]float64, error) { return drainOurs(ctx, dir, workers, n) })},
 		peers: []contestant{
 			{"river", inDir(drainRiver(workers, slow))},
@@ -157,7 +147,7 @@ func drainOurs(ctx context.Context, dir string, workers, n int) ([]float64, erro
 	var done atomic.Int64
 	last := make(chan struct{})
 	count := n / jobBatch * jobBatch
-	return only(rate(count, func() error {
+	return rate(count, func() error {
 		_, err := with(ctx, fileApp(dir, workers), func(*nvent.App) ([]float64, error) {
 			select {
 			case <-last:
@@ -172,7 +162,7 @@ func drainOurs(ctx context.Context, dir string, workers, n int) ([]float64, erro
 			return nil
 		}))
 		return err
-	}))
+	})
 }
 
 func fileFlows(sc scale) measure {

@@ -94,12 +94,12 @@ func withRiver(ctx context.Context, dir string, workers int, done func(), do fun
 func enqueueRiver(goroutines, n int) func(context.Context, string) ([]float64, error) {
 	return func(ctx context.Context, dir string) ([]float64, error) {
 		return withRiver(ctx, dir, 0, nil, func(c *river.Client[*sql.Tx]) ([]float64, error) {
-			return only(rate(n, func() error {
+			return rate(n, func() error {
 				return inFlight(ctx, goroutines, n, func(ctx context.Context, i int) error {
 					_, err := c.Insert(ctx, riverArgs{i}, nil)
 					return err
 				})
-			}))
+			})
 		})
 	}
 }
@@ -120,7 +120,7 @@ func insertRiver(ctx context.Context, c *river.Client[*sql.Tx], n int) error {
 func batchRiver(n int) func(context.Context, string) ([]float64, error) {
 	return func(ctx context.Context, dir string) ([]float64, error) {
 		return withRiver(ctx, dir, 0, nil, func(c *river.Client[*sql.Tx]) ([]float64, error) {
-			return only(rate(n, func() error { return insertRiver(ctx, c, n) }))
+			return rate(n, func() error { return insertRiver(ctx, c, n) })
 		})
 	}
 }
@@ -152,10 +152,10 @@ func drainRiver(workers, n int) func(context.Context, string) ([]float64, error)
 			return nil, err
 		}
 		done, last := countdown(n)
-		return only(rate(n, func() error {
+		return rate(n, func() error {
 			_, err := withRiver(ctx, dir, workers, done, func(*river.Client[*sql.Tx]) ([]float64, error) { return nil, wait(ctx, last) })
 			return err
-		}))
+		})
 	}
 }
 
@@ -192,11 +192,11 @@ create index if not exists goqite_queue_priority_created_idx on goqite (queue, p
 func enqueueGoqite(goroutines, n int) func(context.Context, string) ([]float64, error) {
 	return func(ctx context.Context, dir string) ([]float64, error) {
 		return withGoqite(ctx, dir, func(_ *sql.DB, q *goqite.Queue) ([]float64, error) {
-			return only(rate(n, func() error {
+			return rate(n, func() error {
 				return inFlight(ctx, goroutines, n, func(ctx context.Context, _ int) error {
 					return q.Send(ctx, goqite.Message{Body: []byte(`{"n":1}`)})
 				})
-			}))
+			})
 		})
 	}
 }
@@ -222,10 +222,10 @@ func drainGoqite(workers, n int) func(context.Context, string) ([]float64, error
 			working, stop := context.WithCancel(ctx)
 			ended := make(chan struct{})
 			defer func() { stop(); <-ended }()
-			return only(rate(n, func() error {
+			return rate(n, func() error {
 				go func() { defer close(ended); r.Start(working) }()
 				return wait(ctx, last)
-			}))
+			})
 		})
 	}
 }
@@ -248,13 +248,13 @@ func insertBare(goroutines, n int) func(context.Context, string) ([]float64, err
 		waiting := make(chan chan error, goroutines)
 		go bareWriter(ctx, db, waiting)
 		defer close(waiting)
-		return only(rate(n, func() error {
+		return rate(n, func() error {
 			return inFlight(ctx, goroutines, n, func(context.Context, int) error {
 				done := make(chan error, 1)
 				waiting <- done
 				return <-done
 			})
-		}))
+		})
 	}
 }
 

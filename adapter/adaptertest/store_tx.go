@@ -97,7 +97,7 @@ func (p txPlace) taken(ctx context.Context, e *storeEnv) (d *adapter.Delivery, r
 	return d, func() {
 		cancel() // first, so that no other job is taken
 		close(hold)
-		<-done
+		_ = e.ended("consume", done) // checks of the queue are about how it ends
 	}, nil
 }
 

@@ -20,7 +20,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b, err := file.Open(ctx, &file.Options{DataDir: filepath.Join(dir, "data")})
 	if err != nil {
 		log.Fatal(err)
@@ -55,7 +55,7 @@ func ExampleStore_CommitTx() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b, err := file.Open(ctx, &file.Options{DataDir: filepath.Join(dir, "data")})
 	if err != nil {
 		log.Fatal(err)

@@ -124,7 +124,7 @@ func age(t *testing.T, b *file.Backend, n int) {
 		fmt.Sprintf(`WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < %d)
 			INSERT INTO records SELECT 1000000000 + i, 1, 1, 't', '', '', 0, '', 0, 0, '', NULL, NULL, 0 FROM c`, n/10),
 	} {
-		if _, err := db.ExecContext(t.Context(), q); err != nil {
+		if _, err := db.ExecContext(t.Context(), q); err != nil { //nolint:gosec // of numbers of our own
 			t.Fatal(err)
 		}
 	}
