@@ -281,7 +281,10 @@ func txJoins(ctx context.Context, e *storeEnv) error {
 		e.start(func() error {
 			return p.q.Consume(cctx, p.queue, o, func(_ context.Context, d *adapter.Delivery) {
 				if d.ID == j.ID {
-					done <- struct{}{}
+					select {
+					case done <- struct{}{}:
+					default: // again, handed back while the consumer ends
+					}
 				}
 				<-e.over
 			})
