@@ -14,7 +14,7 @@ type suite struct {
 }
 
 // suites are all suites, in the order of the help text.
-var suites = []*suite{&memorySuite, &flowsSuite}
+var suites = []*suite{&memorySuite, &flowsSuite, &fileSuite}
 
 func suiteNamed(name string) (*suite, error) {
 	for _, s := range suites {
@@ -58,11 +58,14 @@ type scale struct {
 	runs     int // of flows, in a round
 	slowRuns int // of flows in a round, for peers that take milliseconds for each
 	samples  int // of a latency, in a round
+	fileJobs int // on disk
+	slowJobs int // of peers on disk
+	fileRuns int // of flows on disk
 }
 
 var (
-	fullScale  = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000}
-	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500}
+	fullScale  = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000, fileJobs: 50_000, slowJobs: 5000, fileRuns: 3000}
+	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500, fileJobs: 20_000, slowJobs: 2000, fileRuns: 1000}
 )
 
 // measure is a piece of work that several contestants do.

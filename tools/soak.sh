@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# The file adapter: processes to kill, and finished jobs to have in the file.
+export NVENT_FILE_KILLS="${NVENT_FILE_KILLS:-1000}" NVENT_FILE_HISTORY="${NVENT_FILE_HISTORY:-1000000}"
+
 race=$(sh tools/race.sh)
 end=$(($(date +%s) + ${SOAK_MINUTES:-10} * 60))
 round=0

@@ -74,7 +74,7 @@ func (in *Queue) bringDue(tx *sqlite.Tx) (more bool, err error) {
 		name string
 	}
 	var queues []known
-	err = tx.Query("SELECT id, name FROM queues", func(r sqlite.Row) error {
+	err = tx.Query("SELECT id, name FROM queues WHERE delayed + active + completed + failed > 0", func(r sqlite.Row) error {
 		queues = append(queues, known{r.Int(0), r.Text(1)})
 		return nil
 	})

@@ -69,7 +69,9 @@ func busy(ctx context.Context, b *file.Backend, a *acked) error {
 		})
 	}()
 	wg.Wait()
-	<-consuming
+	if failed := <-consuming; failed != nil && context.Cause(ctx) == nil {
+		return failed
+	}
 	return context.Cause(ctx)
 }
 

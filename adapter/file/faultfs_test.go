@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +74,7 @@ func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 	fs := f.fs
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	size, err := f.File.Size()
+	size, err := f.Size()
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +87,7 @@ func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	old := make([]byte, min(int64(len(p)), max(size-off, 0)))
 	if len(old) > 0 {
-		if _, err := f.File.ReadAt(old, off); err != nil {
+		if _, err := f.ReadAt(old, off); err != nil {
 			return 0, err
 		}
 	}
@@ -101,13 +102,13 @@ func (f *faultFile) Truncate(size int64) error {
 	if fs.dead {
 		return sqlite3.IOERR_TRUNCATE
 	}
-	was, err := f.File.Size()
+	was, err := f.Size()
 	if err != nil {
 		return err
 	}
 	if was > size {
 		old := make([]byte, was-size)
-		if _, err := f.File.ReadAt(old, size); err != nil {
+		if _, err := f.ReadAt(old, size); err != nil {
 			return err
 		}
 		fs.unsynced[f.path] = append(fs.unsynced[f.path], oldBytes{off: size, old: old, size: was})
@@ -140,8 +141,7 @@ func (fs *faultFS) powerCut(random *rand.Rand) error {
 			return err
 		}
 		kept := random.IntN(3) // nothing survives, some of it does in any order, or a prefix does
-		for i := len(list) - 1; i >= 0; i-- {
-			o := list[i]
+		for _, o := range slices.Backward(list) {
 			if err := f.Truncate(o.size); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/nvent-go/nvent/adapter/file"
@@ -36,4 +37,19 @@ func trios(t testing.TB) enginetest.Harness {
 
 func TestWholeFlows(t *testing.T) { enginetest.Test(t, trios(t)) }
 
-func TestCrashesOfFlows(t *testing.T) { enginetest.TestCrashes(t, trios(t), enginetest.Scenarios()...) }
+// TestCrashesOfFlows cuts off an instance at every call, one kind of cut for each: what is left to real time takes long, so
+// the rest of the scenarios and modes is for memory, and for processes that are killed.
+func TestCrashesOfFlows(t *testing.T) {
+	t.Parallel()
+	h := trios(t)
+	i := slices.IndexFunc(enginetest.Scenarios(), func(s enginetest.Scenario) bool { return s.Name == "fan-in" })
+	c := enginetest.Crash{Scenario: enginetest.Scenarios()[i], Variant: enginetest.Variant{Name: "both-alive", Both: true,
+		Modes: []enginetest.Mode{enginetest.CutAfter}}}
+	r, err := c.Run(t, h)
+	if err != nil {
+		t.Error(err)
+	}
+	if t.Logf("%d faults: %v", r.Faults, r.Hit); r.Faults < 20 {
+		t.Errorf("only %d faults happened", r.Faults)
+	}
+}

@@ -30,6 +30,9 @@ func newKeeper(b *Backend) *keeper {
 	return &keeper{b: b, signal: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
 }
 
+// newsEvery is how often news are looked at, in microseconds: busy processes have some all the time.
+const newsEvery = 1000
+
 func (k *keeper) start() { go k.loop() }
 
 func (k *keeper) stop() {
@@ -77,17 +80,24 @@ func (k *keeper) loop() {
 		<-k.end
 		cancel(adapter.ErrClosed)
 	}()
-	var poll int64
+	var poll, quiet int64
 	for {
 		now := k.now()
 		polled := now >= poll
 		if polled {
 			poll = now + k.b.o.Poll.Microseconds()
 		}
-		k.next.Store(math.MinInt64) // who comes now is seen below, or pokes
-		next, err := k.look(ctx, k.news.Swap(false) || polled, polled)
+		k.next.Store(math.MaxInt64) // who comes now pokes
+		news := now >= quiet && k.news.Swap(false)
+		if news {
+			quiet = now + newsEvery
+		}
+		next, err := k.look(ctx, news || polled, polled)
 		k.report(err)
 		next = min(next, poll)
+		if k.news.Load() {
+			next = min(next, quiet)
+		}
 		k.next.Store(next)
 		timer.Reset(time.Duration(max(next-k.now(), 0)) * time.Microsecond)
 		select {
@@ -111,20 +121,16 @@ func (k *keeper) report(err error) {
 // look does what is due, and returns when something is due next.
 func (k *keeper) look(ctx context.Context, news, polled bool) (next int64, err error) {
 	next = math.MaxInt64
+	var errs [4]error // what fails must not keep the rest from being done
 	if !k.b.queue.isDead() {
-		if err := k.renew(ctx, &next); err != nil {
-			return next, err
-		}
+		errs[0] = k.renew(ctx, &next) // first: what is late here is lost
 		if news {
-			if err := k.b.queue.news(ctx); err != nil {
-				return next, err
-			}
+			errs[1] = k.b.queue.news(ctx)
 		}
-		if err := k.queues(ctx, polled, &next); err != nil {
-			return next, err
-		}
+		errs[2] = k.queues(ctx, polled, &next)
 	}
-	return next, k.b.stream.keep(ctx, news, polled, &next)
+	errs[3] = k.b.stream.keep(ctx, news, polled, &next)
+	return next, errors.Join(errs[:]...)
 }
 
 // renew extends the leases of which a third is over.
@@ -220,8 +226,8 @@ func (k *keeper) queues(ctx context.Context, polled bool, next *int64) error {
 }
 
 const dueQuery = `SELECT
-	(SELECT min(due) FROM jobs WHERE queue = q.id AND state = 1 AND state > 0),
-	(SELECT min(due) FROM jobs WHERE queue = q.id AND state = 2 AND state > 0),
-	(SELECT min(due) FROM jobs WHERE queue = q.id AND state = 3 AND state > 0),
-	(SELECT min(due) FROM jobs WHERE queue = q.id AND state = 4 AND state > 0)
+	CASE WHEN q.delayed > 0 THEN (SELECT min(due) FROM jobs WHERE queue = q.id AND state = 1 AND state > 0) END,
+	CASE WHEN q.active > 0 THEN (SELECT min(due) FROM jobs WHERE queue = q.id AND state = 2 AND state > 0) END,
+	CASE WHEN q.completed > 0 THEN (SELECT min(due) FROM jobs WHERE queue = q.id AND state = 3 AND state > 0) END,
+	CASE WHEN q.failed > 0 THEN (SELECT min(due) FROM jobs WHERE queue = q.id AND state = 4 AND state > 0) END
 	FROM queues q`
