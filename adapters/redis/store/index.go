@@ -78,7 +78,7 @@ func (c *collection) places(d *adapter.Doc) (string, error) {
 		var order []byte
 		if x.order >= 0 {
 			var ok bool
-			if order, ok = appendOrder(nil, fields[x.order]); !ok {
+			if order, ok = orderForm(fields[x.order]); !ok {
 				continue
 			}
 		}

@@ -84,7 +84,7 @@ func bound(field string, arg any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("bound of %q: %w", field, err)
 	}
-	form, ok := appendOrder(nil, v)
+	form, ok := orderForm(v)
 	if !ok {
 		return "", fmt.Errorf("bound of %q: %w: a %T has no order", field, adapter.ErrInvalid, arg)
 	}
@@ -112,7 +112,7 @@ func (q *query) id(member string) string {
 	return member[orderLength(member):]
 }
 
-// orderLength returns how long the form is that appendOrder has put in front of a member: up to the end of its text, or of
+// orderLength returns how long the form is that orderForm has put in front of a member: up to the end of its text, or of
 // its number.
 func orderLength(member string) int {
 	if member == "" {

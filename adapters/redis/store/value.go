@@ -43,24 +43,24 @@ func listName(equal []byte) string {
 	return "#" + hex.EncodeToString(sum[:16])
 }
 
-// appendOrder appends a form of a value whose bytes sort as the values do, numbers before strings, or reports that the value
-// has no order. No form begins another one, so an ID may follow.
-func appendOrder(dst []byte, v any) (_ []byte, ok bool) {
+// orderForm returns a form of a value whose bytes sort as the values do, numbers before strings, or reports that the value has
+// no order. No form begins another one, so an ID may follow.
+func orderForm(v any) (_ []byte, ok bool) {
 	switch v := v.(type) {
 	case string:
-		dst = append(dst, 's')
+		form := []byte{'s'}
 		for {
 			i := strings.IndexByte(v, 0)
 			if i < 0 {
-				return append(append(dst, v...), 0, 1), true
+				return append(append(form, v...), 0, 1), true
 			}
-			dst = append(append(dst, v[:i]...), 0, 0xff)
+			form = append(append(form, v[:i]...), 0, 0xff)
 			v = v[i+1:]
 		}
 	case json.Number:
-		return appendNumber(append(dst, 'n'), string(v)), true
+		return appendNumber([]byte{'n'}, string(v)), true
 	}
-	return dst, false
+	return nil, false
 }
 
 // appendNumber appends a canonical number: its sign, the place of its point and its digits, which sort as numbers do without

@@ -41,8 +41,8 @@ func TestOrderOfNumbers(t *testing.T) {
 		for _, b := range texts {
 			x, _ := new(big.Rat).SetString(a)
 			y, _ := new(big.Rat).SetString(b)
-			formA, _ := appendOrder(nil, number(t, a))
-			formB, _ := appendOrder(nil, number(t, b))
+			formA, _ := orderForm(number(t, a))
+			formB, _ := orderForm(number(t, b))
 			// An ID that follows must not change the order.
 			if got, want := strings.Compare(string(formA)+"\xff", string(formB)+"\x00"), x.Cmp(y); want != 0 && got != want {
 				t.Fatalf("%s and %s compare as %d, want %d", a, b, got, want)
@@ -61,8 +61,8 @@ func TestOrderOfStrings(t *testing.T) {
 	texts := []string{"", "\x00", "\x00\x00", "\x00\x01", "\x00\xff", "\x01", "a", "a\x00", "a\x00b", "a\x01", "aa", "b", "\xff", "\xff\xff", "é"}
 	for _, a := range texts {
 		for _, b := range texts {
-			formA, _ := appendOrder(nil, a)
-			formB, _ := appendOrder(nil, b)
+			formA, _ := orderForm(a)
+			formB, _ := orderForm(b)
 			if got, want := strings.Compare(string(formA)+"\xff", string(formB)+"\x00"), strings.Compare(a, b); want != 0 && got != want {
 				t.Errorf("%q and %q compare as %d, want %d", a, b, got, want)
 			}
