@@ -15,16 +15,24 @@ import (
 // member is the work of a subscription that shares a topic with others.
 type member struct {
 	*subscription
-	done    chan string // ID of a message that is acknowledged, or "" of one that is not
+	done    chan finished
 	running int
-	acks    []string // handled, and not yet acknowledged to the server
-	more    bool     // there may be something to read
-	active  bool     // it gets messages: always, unless the group is exclusive
+	held    map[string]bool // IDs that this member was given and that the server may not know to be acknowledged
+	acks    []string        // those of them that were handled
+	unsure  bool            // an answer was lost: there may be more that it was given
+	more    bool            // there may be something to read
+	active  bool            // it gets messages: always, unless the group is exclusive
+}
+
+// finished is a message that a handler is done with.
+type finished struct {
+	id    string
+	acked bool // else it is for others
 }
 
 // take calls the handler for messages of the group, until ctx ends and every call has returned.
 func (b *subscription) take(ctx context.Context) error {
-	m := member{subscription: b, done: make(chan string, b.prefetch), more: true, active: !b.exclusive}
+	m := member{subscription: b, done: make(chan finished, b.prefetch), held: map[string]bool{}, more: true, active: !b.exclusive}
 	defer m.drain(ctx)
 	pause := newBackoff()
 	for ctx.Err() == nil {
@@ -37,7 +45,7 @@ func (b *subscription) take(ctx context.Context) error {
 				return err
 			case err != nil:
 				pause.wait(ctx, b.news)
-				m.more = true
+				m.more, m.unsure = true, true
 				continue
 			}
 			pause = newBackoff()
@@ -47,8 +55,8 @@ func (b *subscription) take(ctx context.Context) error {
 			continue
 		}
 		select {
-		case id := <-m.done:
-			m.finished(id)
+		case done := <-m.done:
+			m.finished(done)
 		case <-b.news:
 			m.more = true
 		case <-ctx.Done():
@@ -60,6 +68,7 @@ func (b *subscription) take(ctx context.Context) error {
 // start calls the handler: in this goroutine where it is the only one, else in one of its own.
 func (m *member) start(ctx context.Context, msg *adapter.Message) {
 	m.running++
+	m.held[msg.ID] = true
 	if m.prefetch == 1 {
 		m.finished(m.handle(ctx, msg))
 		return
@@ -67,11 +76,14 @@ func (m *member) start(ctx context.Context, msg *adapter.Message) {
 	go func() { m.done <- m.handle(ctx, msg) }()
 }
 
-func (m *member) finished(id string) {
+func (m *member) finished(f finished) {
 	m.running--
-	if id != "" {
-		m.acks = append(m.acks, id)
+	if f.acked {
+		m.acks = append(m.acks, f.id)
+		return
 	}
+	delete(m.held, f.id)
+	m.unsure = true
 }
 
 // drain waits for the handlers and acknowledges what they have done.
@@ -106,6 +118,13 @@ func (m *member) exchange(ctx context.Context) ([]*adapter.Message, error) {
 	}
 	free := m.prefetch - m.running
 	want := m.more && m.active && free > 0
+	if want && m.unsure {
+		messages, err := m.mine(ctx, free)
+		if err != nil || len(messages) > 0 {
+			return messages, err
+		}
+		m.unsure = false
+	}
 	if want && m.orphans.Swap(false) {
 		messages, err := m.claim(ctx, free)
 		if err != nil || len(messages) > 0 {
@@ -129,6 +148,9 @@ func (m *member) exchange(ctx context.Context) ([]*adapter.Message, error) {
 	if len(m.acks) > 0 {
 		if err := results[0].Error(); err != nil {
 			return nil, err
+		}
+		for _, id := range m.acks {
+			delete(m.held, id)
 		}
 		m.acks = m.acks[:0]
 	}
@@ -158,6 +180,15 @@ func (m *member) hold(ctx context.Context) error {
 	}
 	m.active = held == 1
 	return nil
+}
+
+// mine returns what this member was given without hearing of it.
+func (m *member) mine(ctx context.Context, limit int) ([]*adapter.Message, error) {
+	args := []string{m.group, m.member, strconv.Itoa(limit)}
+	for id := range m.held {
+		args = append(args, id)
+	}
+	return claimed(m.topic, m.s.run(ctx, call{mineScript, m.key, args})[0])
 }
 
 // claim takes over what members that are dead or have left did not acknowledge.
@@ -220,8 +251,8 @@ func (m *member) bury(ctx context.Context, msg *adapter.Message) error {
 	return nil
 }
 
-// handle calls the handler until it returns nil, and returns the ID then; or "" when the message is for others.
-func (m *member) handle(ctx context.Context, msg *adapter.Message) string {
+// handle calls the handler until it returns nil, or the message is for others.
+func (m *member) handle(ctx context.Context, msg *adapter.Message) finished {
 	pause := newBackoff()
 	for m.h(m.context(), msg) != nil { // the core reports it
 		delivery, err := m.again(ctx, msg.ID)
@@ -230,13 +261,13 @@ func (m *member) handle(ctx context.Context, msg *adapter.Message) string {
 			delivery, err = m.again(ctx, msg.ID)
 		}
 		if err != nil || delivery == 0 {
-			return "" // it stays with the group: others get it when this member has left, or have it already
+			return finished{msg.ID, false} // others get it when this member has left, or have it already
 		}
 		next := *msg
 		next.Delivery = delivery
 		msg = &next
 	}
-	return msg.ID
+	return finished{msg.ID, true}
 }
 
 // again counts another delivery. 0: the message is not this member's any more.

@@ -27,6 +27,9 @@ var renewText string
 //go:embed lua/claim.lua
 var claimText string
 
+//go:embed lua/mine.lua
+var mineText string
+
 //go:embed lua/again.lua
 var againText string
 
@@ -39,6 +42,7 @@ var (
 	leaveScript   = newScript(leaveText)
 	renewScript   = newScript(renewText)
 	claimScript   = newScript(claimText)
+	mineScript    = newScript(mineText)
 	againScript   = newScript(againText)
 	holdScript    = newScript(holdText)
 )

@@ -113,9 +113,10 @@ local function trim(maxlen, age, forget)
   end
 end
 
--- Lets a topic vanish some time after the last message, unless a durable group has its place in it.
+-- Lets a topic vanish some time after the last message, unless a durable group has its place in it, or a subscription is there.
 local function linger(age)
   if call('HEXISTS', state, 'keep') == 0 then
+    age = math.max(age, call('PTTL', members))
     call('PEXPIRE', stream, age)
     call('PEXPIRE', state, age)
   end
