@@ -100,11 +100,13 @@ type consumer struct {
 	keeperAt time.Time     // when the keeper looks next
 	quiet    chan struct{} // closed by the last of what runs, once stopping
 	work     sync.WaitGroup
+	arrived  *sync.Cond // a call has come to its end
 }
 
 func newConsumer(q *Queue, queue, base string, o adapter.ConsumeOptions, h func(context.Context, *adapter.Delivery)) *consumer {
 	c := &consumer{q: q, queue: queue, base: base, o: o, h: h, running: map[*delivery]struct{}{}, hungry: true, take: firstTake,
 		idle: make(chan struct{}, 1), wake: make(chan struct{}, 1), quiet: make(chan struct{})}
+	c.arrived = sync.NewCond(&c.mu)
 	c.halt, c.stopTaking = context.WithCancel(context.Background())
 	return c
 }
@@ -201,7 +203,8 @@ func (c *consumer) wait() {
 	c.work.Wait()
 }
 
-// abandon stops the consumer for good: contexts of handlers end, and their jobs are handed back.
+// abandon stops the consumer for good: contexts of handlers end, and their jobs are handed back. It returns when the server
+// has them.
 func (c *consumer) abandon() {
 	c.stopTaking()
 	c.mu.Lock()
@@ -219,4 +222,7 @@ func (c *consumer) abandon() {
 		d.ctx.end(adapter.ErrClosed)
 	}
 	c.pump()
+	for c.calls > 0 || len(c.settling) > 0 {
+		c.arrived.Wait()
+	}
 }

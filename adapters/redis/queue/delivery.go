@@ -82,6 +82,13 @@ func (d *delivery) due() time.Time {
 	return at
 }
 
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // run calls the handler. The mutex is held.
 func (c *consumer) run(d *delivery) {
 	c.running[d] = struct{}{}

@@ -157,7 +157,7 @@ func (l *line) close() {
 // popMarker waits for the marker. It returns when a delayed job is due, if that is what the marker says, else zero. The end of
 // the wait is no error.
 func (l *line) popMarker(ctx context.Context, key string, wait time.Duration) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+watchdog)
+	ctx, cancel := conn.Blocking(ctx, wait+watchdog)
 	defer cancel()
 	cmd := l.client.B().Bzpopmin().Key(key).Timeout(wait.Seconds()).Build()
 	reply, err := l.client.Do(ctx, cmd).ToArray()

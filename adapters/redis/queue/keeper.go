@@ -101,21 +101,23 @@ func (c *consumer) review(now time.Time) time.Time {
 	for _, d := range c.ready {
 		look(d)
 	}
-	c.handBackLingering(now)
+	if at := c.handBackLingering(now); !at.IsZero() && at.Before(next) {
+		next = at
+	}
 	if len(renew) > 0 {
 		c.work.Go(func() { c.renew(renew) })
 	}
 	return next
 }
 
-// handBackLingering gives jobs to others whose place is still taken by handlers that have settled, but do not return.
-func (c *consumer) handBackLingering(now time.Time) {
+// handBackLingering gives jobs to others whose place is still taken by handlers that have settled, but do not return. It returns
+// when that is due for those that wait for their place now; zero if none does.
+func (c *consumer) handBackLingering(now time.Time) time.Time {
 	if len(c.ready) == 0 {
-		return
+		return time.Time{}
 	}
-	if now.Sub(c.ready[0].readyAt) < lingering {
-		c.lookAt(c.ready[0].readyAt.Add(lingering))
-		return
+	if at := c.ready[0].readyAt.Add(lingering); now.Before(at) {
+		return at
 	}
 	for d := range c.running {
 		if d.settled && !d.overtime {
@@ -129,6 +131,7 @@ func (c *consumer) handBackLingering(now time.Time) {
 		}
 	}
 	c.ready = nil
+	return time.Time{}
 }
 
 // lose notes that a delivery is not ours any more. The mutex is held.

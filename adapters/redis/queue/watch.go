@@ -142,7 +142,7 @@ func (w *watcher) lost(ctx context.Context, client rueidis.DedicatedClient) (boo
 
 // next returns the next entries; none after a while without any.
 func (w *watcher) next(ctx context.Context, client rueidis.DedicatedClient) ([]rueidis.XRangeEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, watchBlock+watchdog)
+	ctx, cancel := conn.Blocking(ctx, watchBlock+watchdog)
 	defer cancel()
 	cmd := client.B().Xread().Count(1000).Block(watchBlock.Milliseconds()).Streams().Key(w.key).Id(w.last).Build()
 	streams, err := client.Do(ctx, cmd).AsXRead()

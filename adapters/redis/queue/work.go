@@ -29,6 +29,7 @@ func (c *consumer) call(settle []*settleRequest, take int) {
 	limit := c.askLimit()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.arrived.Broadcast()
 	c.most = limit
 	c.calls--
 	c.reserved -= take
@@ -71,7 +72,7 @@ func (c *consumer) call(settle []*settleRequest, take int) {
 			c.giveBack(d)
 		default:
 			c.ready = append(c.ready, d)
-			c.lookAt(d.due())
+			c.lookAt(minTime(d.due(), sent.Add(lingering)))
 		}
 	}
 	c.pump()
