@@ -54,13 +54,18 @@ type Server struct {
 // is no redis-server the test is skipped, or fails if NVENT_REQUIRE names redis.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return startOn(t, FreePort(t), args)
+}
+
+func startOn(t testing.TB, port int, args []string) *Server {
+	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if strings.Contains(","+os.Getenv("NVENT_REQUIRE")+",", ",redis,") {
 			t.Fatal("NVENT_REQUIRE names redis, but there is neither NVENT_TEST_REDIS_URL nor a redis-server")
 		}
 		t.Skip("no redis: set NVENT_TEST_REDIS_URL, or install redis-server")
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args, Port: FreePort(t)}
+	s := &Server{t: t, dir: t.TempDir(), args: args, Port: port}
 	t.Cleanup(s.Stop)
 	s.Run()
 	return s
