@@ -54,7 +54,15 @@ local function addPrioritized(id, priority)
   call('ZADD', PRIORITIZED, int(priority * 4294967296 + n % 4294967296), id)
 end
 
--- removeJobs deletes finished or removed jobs with all that belongs to them.
+-- addPrioritizedFirst puts a job before the others of its number: it was first in line before.
+local function addPrioritizedFirst(id, priority)
+  local low = priority * 4294967296
+  local first = call('ZRANGEBYSCORE', PRIORITIZED, int(low), int(low + 4294967295), 'WITHSCORES', 'LIMIT', 0, 1)
+  if not first[2] then return addPrioritized(id, priority) end
+  call('ZADD', PRIORITIZED, int(math.max(low, tonumber(first[2]) - 1)), id)
+end
+
+-- deleteJobs deletes finished or removed jobs with all that belongs to them.
 local function deleteJobs(ids)
   for from = 1, #ids, 500 do
     local keys, n = {}, 0

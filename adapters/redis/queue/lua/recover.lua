@@ -34,7 +34,8 @@ for from = 1, #ids, 500 do
           call('HSET', key, 'defa', 'job stalled more than allowable limit')
         end
       end
-      call('RPUSH', waitList(meta[1], meta[3]), id)
+      local priority = token and tonumber(h[3] or 0) or 0
+      if priority ~= 0 then addPrioritizedFirst(id, priority) else call('RPUSH', waitList(meta[1], meta[3]), id) end
       event('waiting', 'jobId', id, 'prev', 'active')
       if not token then event('stalled', 'jobId', id) end
       moved = moved + 1

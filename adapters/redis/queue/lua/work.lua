@@ -59,7 +59,7 @@ local ready = false
 local function back(id, key, front, lifo)
   local priority = tonumber(call('HGET', key, 'priority') or 0) or 0
   if priority ~= 0 then
-    addPrioritized(id, priority)
+    if front then addPrioritizedFirst(id, priority) else addPrioritized(id, priority) end
   else
     local list = waitList(meta[1], meta[6])
     if front or lifo then call('RPUSH', list, id) else call('LPUSH', list, id) end
