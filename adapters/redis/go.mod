@@ -7,4 +7,13 @@ require (
 	github.com/redis/rueidis v1.0.79
 )
 
-require golang.org/x/sys v0.47.0 // indirect
+require (
+	github.com/expr-lang/expr v1.17.8 // indirect
+	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+)
+
+require (
+	github.com/netresearch/go-cron v0.9.1
+	golang.org/x/sys v0.47.0 // indirect
+)

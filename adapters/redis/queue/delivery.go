@@ -16,6 +16,7 @@ type delivery struct {
 	d        adapter.Delivery
 	ctx      *jobContext
 	keep     [2]rule // of completed and failed
+	schedule string  // the BullMQ scheduler that it is of
 	slow     bool    // settling it takes a look at its hash
 	settled  bool    // it has a verdict, which is on its way or has arrived
 	returned bool    // its handler has
@@ -52,7 +53,7 @@ func (c *consumer) newDelivery(reply rueidis.RedisMessage, token string, sent ti
 		c: c, d: adapter.Delivery{Job: job, Receipt: token}, ctx: &jobContext{parent: c.ctx},
 		keep: [2]rule{keepRule(o.RemoveOnComplete, opts.KeepCompleted, opts.KeepCompletedCount),
 			keepRule(o.RemoveOnFail, opts.KeepFailed, opts.KeepFailedCount)},
-		slow: h["parentKey"] != "" || h["deid"] != "", lease: job.Lease,
+		slow: h["parentKey"] != "" || h["deid"] != "", lease: job.Lease, schedule: h["rjk"],
 	}
 	if d.lease <= 0 {
 		d.lease = opts.DefaultLease
@@ -95,6 +96,12 @@ func (c *consumer) run(d *delivery) {
 	c.lookAt(d.due())
 	c.work.Go(func() {
 		defer c.returned(d) // also when the handler panics, or ends the goroutine
+		if d.schedule != "" {
+			if err := c.goOn(d.schedule, d.d.ID); err != nil {
+				c.q.o.Logger.Error("redis: a job scheduler has stopped: its next job could not be added", "queue", c.queue,
+					"scheduler", d.schedule, "error", err)
+			}
+		}
 		c.h(d.ctx, &d.d)
 	})
 }

@@ -31,6 +31,8 @@ var (
 	annotateSource string
 	//go:embed lua/lookup.lua
 	lookupSource string
+	//go:embed lua/schedule.lua
+	scheduleSource string
 )
 
 var (
@@ -42,6 +44,7 @@ var (
 	pauseScript    = rueidis.NewLuaScript(lib + pauseSource)
 	annotateScript = rueidis.NewLuaScript(lib + annotateSource)
 	lookupScript   = rueidis.NewLuaScript(lib + lookupSource)
+	scheduleScript = rueidis.NewLuaScript(lib + scheduleSource)
 )
 
 // run runs a script on a queue. Its errors are in the words of package adapter.
