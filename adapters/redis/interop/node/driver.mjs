@@ -8,7 +8,7 @@ const { Queue, Worker, QueueEvents, FlowProducer, UnrecoverableError } = await i
 
 const connection = () => new IORedis(url, { maxRetriesPerRequest: null });
 const shared = connection();
-const queues = new Map(), workers = new Map(), listeners = new Map();
+const queues = new Map(), workers = new Map(), listeners = new Map(), taken = new Map();
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n');
 const queue = (name) => {
   if (!queues.has(name)) queues.set(name, new Queue(name, { connection: shared, prefix }));
@@ -81,18 +81,26 @@ const ops = {
     return (await p.add(flow)).job.id;
   },
   childrenValues: async ({ queue: q, job }) => (await queue(q).getJob(job)).getChildrenValues(),
-  takeJob: async ({ queue: q, token, lock }) => {
-    const w = new Worker(q, null, { connection: connection(), prefix, lockDuration: lock, autorun: false });
-    const j = await w.getNextJob(token);
-    workers.set('manual:' + j?.id, w);
-    ops.jobs.set(j?.id, j);
+  // A worker that takes a job when it is told to.
+  take: async ({ queue: q, token }) => {
+    const key = 'manual:' + q;
+    if (!workers.has(key)) workers.set(key, new Worker(q, null, { connection: shared, prefix, autorun: false }));
+    const j = await workers.get(key).getNextJob(token, { block: false });
+    if (j) taken.set(j.id, j);
     return j?.id;
   },
-  jobs: new Map(),
-  finishJob: async ({ job, token, verdict, result, error, delay }) => {
-    const j = ops.jobs.get(job);
-    if (verdict === 'complete') await j.moveToCompleted(result, token, false);
+  finish: async ({ job, token, result, error }) => {
+    const j = taken.get(job);
+    taken.delete(job);
+    if (error === undefined) await j.moveToCompleted(result, token, false);
     else await j.moveToFailed(new Error(error), token, false);
+  },
+  retryAnew: async ({ queue: q, job }) => (await queue(q).getJob(job)).retry('failed', { resetAttemptsMade: true }),
+  forget: async ({ queue: q }) => {
+    for (const [m, key] of [[workers, 'manual:' + q], [queues, q]]) {
+      await m.get(key)?.close();
+      m.delete(key);
+    }
   },
   exit: () => process.exit(0),
 };

@@ -16,17 +16,20 @@ local function wait(id, key)
   ready = true
 end
 
--- leave takes a job out of the structure of its state.
+-- leave takes a job out of the structure of its state, and returns what BullMQ calls that.
 local function leave(id, state)
   if state == 'active' then
     call('LREM', ACTIVE, -1, id)
     call('DEL', base .. id .. ':lock')
     call('SREM', base .. 'stalled', id)
   elseif state == 'waiting' then
-    if call('LREM', WAIT, -1, id) == 0 then call('LREM', base .. 'paused', -1, id) end
+    if call('LREM', WAIT, -1, id) > 0 then return 'wait' end
+    call('LREM', base .. 'paused', -1, id)
+    return 'paused'
   else
     call('ZREM', base .. state, id)
   end
+  return state
 end
 
 for i = 3, #ARGV do
@@ -37,8 +40,7 @@ for i = 3, #ARGV do
     local ended = state == 'completed' or state == 'failed'
     if action == 'retry' and state == 'failed' then
       call('ZREM', base .. 'failed', id)
-      call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue', 'stc', 'defa')
-      call('HSET', key, 'atm', '0', 'delay', '0')
+      call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue', 'atm', 'attemptsMade', 'stc', 'defa')
       wait(id, key)
       event('waiting', 'jobId', id, 'prev', 'failed')
       changed = changed + 1
@@ -52,10 +54,10 @@ for i = 3, #ARGV do
       local h = call('HMGET', key, 'rjk', 'parentKey', 'parent', 'deid')
       local scheduled = h[1] and call('ZSCORE', base .. 'repeat', h[1])
       if not (scheduled and id == 'repeat:' .. h[1] .. ':' .. int(tonumber(scheduled)) and not ended) then
-        leave(id, state)
+        local from = leave(id, state)
         releaseDedup(id, h[4])
         deleteJobs({id})
-        event('removed', 'jobId', id, 'prev', state)
+        event('removed', 'jobId', id, 'prev', from)
         if h[2] and h[2] ~= '' and h[3] then childGone(h[2], h[3], key) end
         changed = changed + 1
       end

@@ -3,7 +3,6 @@
 local meta = call('HMGET', META, 'paused', 'opts.maxLenEvents', 'version')
 local PAUSED = base .. 'paused'
 if ARGV[2] == '1' then
-  if meta[1] then return 0 end
   call('HSET', META, 'paused', '1')
   if waitList(true, meta[3]) == PAUSED then
     if call('EXISTS', WAIT) == 1 and call('RENAMENX', WAIT, PAUSED) == 0 then
@@ -21,8 +20,6 @@ if call('EXISTS', PAUSED) == 1 and call('RENAMENX', PAUSED, WAIT) == 0 then
 end
 if call('EXISTS', WAIT, PRIORITIZED) > 0 then markReady() end
 markDelayed()
-if meta[1] then
-  event('resumed')
-  trimEvents(meta[2])
-end
+event('resumed')
+trimEvents(meta[2])
 return 1

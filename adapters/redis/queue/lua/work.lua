@@ -68,7 +68,7 @@ local function back(id, key, front, lifo)
   ready = true
 end
 
-local codes = {}
+local codes, done = {}, false
 if settling > 0 then
   local locks, jobs, kids = {}, {}, {}
   for i = 1, settling do
@@ -107,6 +107,7 @@ if settling > 0 then
         if verdict == 'c' or verdict == 'f' or verdict == 'd' then releaseDedup(id, h[3]) end
       end
       if verdict == 'c' or verdict == 'f' then
+        done = true
         local age, count = tonumber(ARGV[a + 5]), tonumber(ARGV[a + 6])
         local set, opts = 'completed', nil
         if verdict == 'f' then
@@ -218,11 +219,11 @@ if room > 0 and not meta[1] then
       if string.sub(list[i], 1, 2) ~= '0:' then ids[#ids + 1] = list[i] end
     end
   end
-  if #ids < room and first[2] then
-    local z = call('ZPOPMIN', PRIORITIZED, room - #ids)
+  if #ids < room then
+    local z = first[2] and call('ZPOPMIN', PRIORITIZED, room - #ids) or {}
     for i = 1, #z, 2 do ids[#ids + 1] = z[i] end
+    if #z == 0 then call('DEL', base .. 'pc') end
   end
-  if first[2] and call('EXISTS', PRIORITIZED) == 0 then call('DEL', base .. 'pc') end
   local active, counted = {}, 0
   for i = 1, #ids do
     local id = ids[i]
@@ -249,7 +250,7 @@ end
 
 if not meta[1] and (ready or settling > 0 or #taken > 0 or want == 0) and call('EXISTS', WAIT, PRIORITIZED) > 0 then
   if limited == 0 and not isMaxed(meta[2]) then markReady() end
-elseif settling > 0 and #taken == 0 and call('EXISTS', WAIT, ACTIVE, PRIORITIZED) == 0 then
+elseif done and #taken == 0 and call('EXISTS', WAIT, ACTIVE, PRIORITIZED) == 0 then
   event('drained')
 end
 return {codes, taken, limited, upcoming, stamp}
