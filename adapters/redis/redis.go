@@ -72,6 +72,9 @@ func open(ctx context.Context, s adapter.Settings) (opened adapter.Opened, err e
 		if jobs.Prefix == "" {
 			jobs.Prefix = s.Namespace
 		}
+		if jobs.Logger == nil {
+			jobs.Logger = s.Logger
+		}
 		q, err := queue.Open(ctx, client, jobs)
 		if err != nil {
 			return opened, err
@@ -79,7 +82,7 @@ func open(ctx context.Context, s adapter.Settings) (opened adapter.Opened, err e
 		opened.Queue = &ownQueue{q, shared.use()}
 	}
 	if s.Kinds&adapter.KindStream != 0 {
-		st, err := stream.Open(ctx, client, stream.Options{Prefix: s.Namespace})
+		st, err := stream.Open(ctx, client, stream.Options{Prefix: s.Namespace, Logger: s.Logger})
 		if err != nil {
 			return opened, err
 		}

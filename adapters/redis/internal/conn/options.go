@@ -74,5 +74,6 @@ func (o Options) clientOption() (rueidis.ClientOption, error) {
 	c.Dialer.Timeout = cmp.Or(o.DialTimeout, c.Dialer.Timeout)
 	c.ConnWriteTimeout = cmp.Or(o.CommandTimeout, c.ConnWriteTimeout)
 	c.DisableCache = true // nothing is cached here, so the server need not track what we read
+	c.DisableRetry = true // whoever calls decides what is tried again, and for how long
 	return c, nil
 }
