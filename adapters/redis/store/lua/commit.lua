@@ -1,146 +1,194 @@
--- Applies a batch, all of it or nothing.
-local at = 0
+-- Applies a batch, all of it or nothing. Every call costs a microsecond, so there are few: the partition is read with one and
+-- written with one.
+local at = 2
 local function arg()
   at = at + 1
   return ARGV[at]
 end
 local function count() return tonumber(arg()) end
 
-local partition, expiry = arg(), arg()
+local partition, expiry = ARGV[1], ARGV[2]
 local key = prefix .. 'p:' .. partition
 local now = clock()
 
 -- Whoever does not know of an index that has been declared meanwhile must not write past it.
-local colls, known, fields = {}, {}, { 'n' }
+local colls, known, shardFields = {}, {}, { 'n' }
 for i = 1, count() do
   colls[i], known[i] = arg(), count()
-  fields[i + 1] = 'c' .. colls[i]
+  shardFields[i + 1] = 'c' .. colls[i]
 end
-local shard = call('HMGET', KEYS[1], unpack(fields))
+local shard = call('HMGET', KEYS[1], unpack(shardFields))
 for i = 1, #colls do
   local have = tonumber(shard[i + 1] or '0')
   if have > known[i] then return { 'S' } end
   if have < known[i] then call('HSET', KEYS[1], 'c' .. colls[i], known[i]) end
 end
 
--- What has expired is gone before anything is looked at.
-local times = call('HGET', key, '@')
-if times then
-  local docs, logs = pair(times)
-  if past(docs, now) then
-    empty(partition, math.huge)
-  elseif past(logs, now) then
-    trimall(partition, docs, math.huge)
+-- The batch, and what has to be known of the partition.
+local fields, values = { '@' }, {}
+local function know(field)
+  if values[field] == nil then
+    values[field] = false
+    fields[#fields + 1] = field
   end
 end
-
--- The documents of the batch as they are.
-local docs = {}
-local function doc(name)
-  local d = docs[name]
-  if not d then
-    local got = call('HMGET', key, 'v' .. name, 'i' .. name)
-    d = { there = got[1], packed = got[2] or '', expires = 0, version = '0' }
-    if got[1] then
-      local version, expires = string.match(got[1], '^(%d+),(%d+)$')
-      d.expires = tonumber(expires)
-      if not past(d.expires, now) then d.version = version end
-    end
-    docs[name] = d
-  end
-  return d
-end
-
--- Every expectation, before the first change.
-local conflict, expected = {}, 0
+local expected, versions = {}, {}
 local function expect(name, version)
-  expected = expected + 1
-  local d = doc(name)
-  if version ~= '-1' and version ~= d.version then
-    local n = #conflict
-    conflict[n + 1], conflict[n + 2] = text(expected), d.version
-    conflict[n + 3], conflict[n + 4] = text(d.expires), d.version ~= '0' and call('HGET', key, 'b' .. name) or ''
-  end
+  local n = #expected + 1
+  expected[n], versions[n] = name, version
+  know('v' .. name)
+  know('i' .. name)
 end
 for _ = 1, count() do
   local name = arg()
   expect(name, arg())
 end
-local puts, deletes = {}, {}
+local puts, deletes, appends, drops = {}, {}, {}, {}
 for i = 1, count() do
-  local p = { coll = arg(), rest = arg() }
-  p.name = p.coll .. ':' .. p.rest
-  expect(p.name, arg())
-  p.expires, p.body, p.packed = arg(), arg(), arg()
-  puts[i] = p
+  local coll, rest = arg(), arg()
+  local name = coll .. ':' .. rest
+  expect(name, arg())
+  puts[i] = { coll, partition .. rest, name, arg(), arg(), arg() }
 end
 for i = 1, count() do
   deletes[i] = arg()
   expect(deletes[i], arg())
 end
+for i = 1, count() do
+  local rest, n = arg(), count()
+  know('l' .. rest)
+  appends[i] = { rest, n, at }
+  at = at + n
+end
+for i = 1, count() do
+  drops[i] = arg()
+  know('l' .. drops[i])
+end
+
+local function read()
+  for from = 1, #fields, 2000 do
+    local to = math.min(from + 1999, #fields)
+    local got = call('HMGET', key, unpack(fields, from, to))
+    for i = from, to do values[fields[i]] = got[i - from + 1] end
+  end
+end
+read()
+-- What has expired is gone before anything is looked at.
+if values['@'] then
+  local docs, logs = pair(values['@'])
+  if past(docs, now) then
+    empty(partition, math.huge)
+    read()
+  elseif past(logs, now) then
+    trimall(partition, docs, math.huge)
+    read()
+  end
+end
+
+-- The documents of the batch as they are: the version, and when they expire.
+local versionOf, expiresOf = {}, {}
+local conflict = {}
+for i = 1, #expected do
+  local name = expected[i]
+  local version = versionOf[name]
+  if not version then
+    version, expiresOf[name] = '0', 0
+    if values['v' .. name] then
+      local v, expires = string.match(values['v' .. name], '^(%d+),(%d+)$')
+      expires = tonumber(expires)
+      expiresOf[name] = expires
+      if not past(expires, now) then version = v end
+    end
+    versionOf[name] = version
+  end
+  local want = versions[i]
+  if want ~= version and want ~= '-1' then
+    local n = #conflict
+    conflict[n + 1], conflict[n + 2], conflict[n + 3] = text(i), version, text(expiresOf[name])
+    conflict[n + 4] = version ~= '0' and call('HGET', key, 'b' .. name) or ''
+  end
+end
 if #conflict > 0 then return { 'C', conflict } end
+
+-- From here on nothing fails.
+local set, n = {}, 0
+local function flush()
+  if n > 0 then call('HSET', key, unpack(set, 1, n)) end
+  n = 0
+end
+local function write(field, value)
+  set[n + 1], set[n + 2] = field, value
+  n = n + 2
+  if n >= 2000 then flush() end
+end
 
 -- Versions grow by more than one, with the clock: so that a failover to a replica that lags uses none again.
 local version = math.max(tonumber(shard[1] or '0') + 1, now)
 local done = { 'K', text(now), text(version) }
 for i = 1, #puts do
-  local p = puts[i]
-  local d, id = doc(p.name), partition .. p.rest
-  call('HSET', key, 'v' .. p.name, text(version) .. ',' .. p.expires, 'b' .. p.name, p.body)
+  local coll, id, name, expires, body, packed = unpack(puts[i])
+  local head, old = text(version) .. ',' .. expires, values['i' .. name] or ''
   version = version + 1
-  if not d.there then call('ZADD', prefix .. 'z:' .. p.coll, 0, id) end
-  if d.packed ~= p.packed then
-    reindex(id, p.coll, d.packed, p.packed)
-    if p.packed == '' then
-      call('HDEL', key, 'i' .. p.name)
+  write('v' .. name, head)
+  write('b' .. name, body)
+  if not values['v' .. name] then call('ZADD', prefix .. 'z:' .. coll, 0, id) end
+  if old ~= packed then
+    reindex(id, coll, old, packed)
+    if packed ~= '' then
+      write('i' .. name, packed)
     else
-      call('HSET', key, 'i' .. p.name, p.packed)
+      flush()
+      call('HDEL', key, 'i' .. name)
     end
   end
-  local expires = tonumber(p.expires)
-  if expires > 0 then
-    call('ZADD', due, p.expires, 'd' .. p.coll .. ':' .. id)
-  elseif d.expires > 0 then
-    call('ZREM', due, 'd' .. p.coll .. ':' .. id)
+  if expires ~= '0' then
+    call('ZADD', due, expires, 'd' .. coll .. ':' .. id)
+  elseif expiresOf[name] > 0 then
+    call('ZREM', due, 'd' .. coll .. ':' .. id)
   end
-  d.there, d.packed, d.expires = true, p.packed, expires
+  values['v' .. name], values['i' .. name], expiresOf[name] = head, packed, tonumber(expires)
 end
 if #puts > 0 then call('HSET', KEYS[1], 'n', text(version - 1)) end
+if #deletes > 0 then flush() end
 for i = 1, #deletes do
-  local d = doc(deletes[i])
-  if d.there then
-    remove(partition, deletes[i], d.packed)
-    d.there, d.packed, d.expires = false, '', 0
+  local name = deletes[i]
+  if values['v' .. name] then
+    remove(partition, name, values['i' .. name])
+    values['v' .. name], values['i' .. name], expiresOf[name] = false, false, 0
   end
 end
 
-for _ = 1, count() do
-  local rest, n = arg(), count()
-  local meta = call('HGET', key, 'l' .. rest)
+for i = 1, #appends do
+  local rest, left, from = unpack(appends[i])
   local last, first = 0, 1
+  local meta = values['l' .. rest]
   if meta then last, first = pair(meta) end
   done[#done + 1] = text(last + 1)
-  local list, stamp = prefix .. 'l:' .. partition .. rest, text(now) .. ','
-  while n > 0 do
+  local list, stamp = prefix .. 'l:' .. partition .. rest, done[2] .. ','
+  while left > 0 do
     local chunk = {}
-    for i = 1, math.min(n, 1000) do
+    for k = 1, math.min(left, 1000) do
       last = last + 1
-      chunk[i] = stamp .. text(last) .. ';' .. arg()
+      chunk[k] = stamp .. text(last) .. ';' .. ARGV[from + k]
     end
-    n = n - #chunk
+    from, left = from + #chunk, left - #chunk
     call('RPUSH', list, unpack(chunk))
-    meta = nil
+    meta = false
   end
-  if not meta then call('HSET', key, 'l' .. rest, text(last) .. ',' .. text(first)) end
+  if not meta then
+    meta = text(last) .. ',' .. text(first)
+    values['l' .. rest] = meta
+    write('l' .. rest, meta)
+  end
 end
-for _ = 1, count() do
-  local rest = arg()
-  local meta = call('HGET', key, 'l' .. rest)
+for i = 1, #drops do
+  local meta = values['l' .. drops[i]]
   if meta then
     local last = pair(meta)
-    call('UNLINK', prefix .. 'l:' .. partition .. rest)
-    call('HSET', key, 'l' .. rest, text(last) .. ',' .. text(last + 1) .. ',dropped')
+    call('UNLINK', prefix .. 'l:' .. partition .. drops[i])
+    write('l' .. drops[i], text(last) .. ',' .. text(last + 1) .. ',dropped')
   end
 end
+flush()
 if expiry ~= '' then expire(partition, pair(expiry)) end
 return done

@@ -14,9 +14,15 @@ while i <= #ARGV do
   i = i + 1 + width
   n = n + 1
 end
-call('HSET', state, 'last', last)
+local known = call('HMGET', state, 'keep', 'lingers')
+-- How long a topic lingers is set anew each quarter of that time.
+if len == 0 or not known[1] and now - tonumber(known[2] or '0') > age / 4 then
+  call('HSET', state, 'last', last, 'lingers', text(now))
+  linger(math.ceil(age * 5 / 4))
+else
+  call('HSET', state, 'last', last)
+end
 call('PUBLISH', wake, '')
 -- Looking at every group costs more than a message does: every hundredth message pays for it.
-if math.floor(len / 100) ~= math.floor((len + n) / 100) or len == 0 then trim(maxlen, age, forget) end
-linger(age)
+if math.floor(len / 100) ~= math.floor((len + n) / 100) then trim(maxlen, age, forget) end
 return 1
