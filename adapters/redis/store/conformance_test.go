@@ -29,7 +29,7 @@ func open(ctx context.Context, url string) (*own, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DisableCache = true
+	o.DisableCache, o.DisableRetry = true, true
 	client, err := rueidis.NewClient(o)
 	if err != nil {
 		return nil, err

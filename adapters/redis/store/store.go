@@ -32,7 +32,8 @@ type Store struct {
 	collections map[string]*collection // as last read from the catalog; entries are not changed
 }
 
-// Open returns a store over a client that stays the caller's: Close leaves it open.
+// Open returns a store over a client that stays the caller's: Close leaves it open. Set DisableRetry in the client's options:
+// this version of the library reuses the memory of a command that it repeats while a broken connection may still write it.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "nvent"

@@ -68,7 +68,7 @@ func open(ctx context.Context, url string, o stream.Options) (*own, error) {
 		return nil, err
 	}
 	l := &link{}
-	c.DisableCache = true
+	c.DisableCache, c.DisableRetry = true, true
 	c.DialCtxFn = l.dial
 	client, err := rueidis.NewClient(c)
 	if err != nil {

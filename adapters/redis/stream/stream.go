@@ -45,7 +45,8 @@ type topic struct {
 	renewed time.Time // when that was asked for
 }
 
-// Open returns a stream over a client that stays the caller's: Close leaves it open.
+// Open returns a stream over a client that stays the caller's: Close leaves it open. Set DisableRetry in the client's options:
+// this version of the library reuses the memory of a command that it repeats while a broken connection may still write it.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Stream, error) {
 	o.setDefaults()
 	if strings.ContainsAny(o.Prefix, "{}") {

@@ -32,7 +32,7 @@ func Client(t testing.TB, url string) rueidis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.DisableCache = true
+	o.DisableCache, o.DisableRetry = true, true
 	c, err := rueidis.NewClient(o)
 	if err != nil {
 		t.Fatalf("connect to the test server: %v", err)
