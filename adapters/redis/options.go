@@ -5,10 +5,11 @@ import (
 
 	"github.com/nvent-go/nvent/adapters/redis/internal/conn"
 	"github.com/nvent-go/nvent/adapters/redis/queue"
+	"github.com/nvent-go/nvent/adapters/redis/stream"
 )
 
 // Options are the keys of connections.redis, queue.redis, stream.redis and store.redis: how to reach a server, a Sentinel group,
-// or a Cluster, and what the queue does.
+// or a Cluster, and what the queue and the stream do.
 type Options struct {
 	// URL is redis://user:password@host:port/db, or rediss:// for TLS, or unix://path. More nodes: ?addr=host:port&addr=...
 	// A Sentinel group: ?master_set=name. The other fields go over it.
@@ -35,6 +36,8 @@ type Options struct {
 
 	// Jobs are options of the queue alone.
 	Jobs queue.Options `json:"jobs"`
+	// Streams are options of the stream alone: leases, and what topics keep.
+	Streams stream.Options `json:"streams"`
 }
 
 func (o *Options) connection() conn.Options {

@@ -82,7 +82,9 @@ func open(ctx context.Context, s adapter.Settings) (opened adapter.Opened, err e
 		opened.Queue = &ownQueue{q, shared.use()}
 	}
 	if s.Kinds&adapter.KindStream != 0 {
-		st, err := stream.Open(ctx, client, stream.Options{Prefix: s.Namespace, Logger: s.Logger})
+		topics := o.Streams
+		topics.Prefix, topics.Logger = s.Namespace, s.Logger
+		st, err := stream.Open(ctx, client, topics)
 		if err != nil {
 			return opened, err
 		}

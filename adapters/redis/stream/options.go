@@ -9,33 +9,33 @@ import (
 // Options configures a [Stream].
 type Options struct {
 	// Prefix begins every key. Streams with different prefixes share nothing. Default: nvent. It must not contain braces.
-	Prefix string
+	Prefix string `json:"-"`
 	// Logger is told when the connection is lost and found again, and what happens to messages that nobody can handle.
 	// nil: nobody is told.
-	Logger *slog.Logger
+	Logger *slog.Logger `json:"-"`
 	// Lease is how long a subscription is in place without a sign of life: then others get what it has not acknowledged.
 	// Default: 15 s; at least 100 ms.
-	Lease time.Duration
+	Lease time.Duration `json:"lease,omitempty"`
 	// Retention is what a topic keeps of what everybody has got. Default: 10,000 messages, for an hour.
-	Retention Retention
+	Retention Retention `json:"retention"`
 	// Topics are other retentions, by what a topic's name begins with: the longest counts. Default: 100 messages for a
 	// minute where the name begins with "runs.", which are the engine's hints.
-	Topics map[string]Retention
+	Topics map[string]Retention `json:"topics,omitempty"`
 	// Backlog is how many messages a topic holds at most, got or not. Default: 1,000,000.
-	Backlog int
+	Backlog int `json:"backlog,omitempty"`
 	// Forget is after how long without a member a durable group loses its place. Default: 7 days.
-	Forget time.Duration
+	Forget time.Duration `json:"forget,omitempty"`
 	// MaxTakeovers is how often a message is given to a member in all, before the death of the member that has it moves it to
 	// the topic of dead letters instead: it may be what kills them. Default: 25.
-	MaxTakeovers int
+	MaxTakeovers int `json:"maxTakeovers,omitempty"`
 	// DeadLetter is what is put behind a topic's name to name its topic of dead letters. Default: ".dead".
-	DeadLetter string
+	DeadLetter string `json:"deadLetter,omitempty"`
 }
 
 // Retention is what a topic keeps. Zero fields take the default.
 type Retention struct {
-	Messages int
-	Age      time.Duration
+	Messages int           `json:"messages,omitempty"`
+	Age      time.Duration `json:"age,omitempty"`
 }
 
 func (o *Options) setDefaults() {
