@@ -169,7 +169,7 @@ for i = 1, #appends do
     local chunk = {}
     for k = 1, math.min(left, 1000) do
       last = last + 1
-      chunk[k] = stamp .. text(last) .. ';' .. ARGV[from + k]
+      chunk[k] = stamp .. last .. ';' .. ARGV[from + k] -- exact up to 10^14
     end
     from, left = from + #chunk, left - #chunk
     call('RPUSH', list, unpack(chunk))

@@ -29,22 +29,21 @@ end
 -- Moves a document from its old places to its new ones.
 local function reindex(id, coll, old, new)
   if old == new then return end
-  local keep = {}
-  new = places(new)
-  for i = 1, #new, 2 do keep[new[i] .. '\0' .. new[i + 1]] = true end
-  old = places(old)
-  for i = 1, #old, 2 do
-    local place = old[i] .. '\0' .. old[i + 1]
-    if keep[place] then
-      keep[place] = false
-    else
-      call('ZREM', prefix .. 'z:' .. coll .. ':' .. old[i], old[i + 1] .. id)
+  local lists, keep = prefix .. 'z:' .. coll .. ':', {}
+  old, new = places(old), places(new)
+  if #old > 0 then
+    for i = 1, #new, 2 do keep[new[i] .. '\0' .. new[i + 1]] = true end
+    for i = 1, #old, 2 do
+      local place = old[i] .. '\0' .. old[i + 1]
+      if keep[place] then
+        keep[place] = false
+      else
+        call('ZREM', lists .. old[i], old[i + 1] .. id)
+      end
     end
   end
   for i = 1, #new, 2 do
-    if keep[new[i] .. '\0' .. new[i + 1]] then
-      call('ZADD', prefix .. 'z:' .. coll .. ':' .. new[i], 0, new[i + 1] .. id)
-    end
+    if #old == 0 or keep[new[i] .. '\0' .. new[i + 1]] then call('ZADD', lists .. new[i], 0, new[i + 1] .. id) end
   end
 end
 
