@@ -12,8 +12,8 @@ import (
 // dump returns everything that a queue has in Redis, in a form that two queues on which the same was done have in common. These
 // are the normalisations:
 //   - Times, and what is computed from them, are "T". Delayed and finished jobs are compared by their order alone.
-//   - A lock's token is "token"; the worker's name (pb) and bullmq's version are left out, and so are nvent's own fields (nl,
-//     nr, nx) and keys.
+//   - A lock's token is "token"; the worker's name (pb) and bullmq's version are left out, and so is what nvent
+//     adds (field nx; nl and nr in opts), and jobId in opts, which says again what the key says.
 //   - opts is compared as a JSON value, stacktrace by its length: Node has a stack, Go the error.
 //   - The marker is compared as far as jobs wait: bullmq adds one with every job that it takes, and may leave one behind.
 func (b *both) dump(name string) map[string]string {
@@ -95,7 +95,7 @@ func hashText(h map[string]string) string {
 	for _, k := range slices.Sorted(maps.Keys(h)) {
 		v := h[k]
 		switch k {
-		case "pb", "version", "nl", "nr", "nx":
+		case "pb", "version", "nx":
 			continue
 		case "delay":
 			if v != "0" {
@@ -109,7 +109,9 @@ func hashText(h map[string]string) string {
 		case "opts":
 			var o map[string]any
 			if json.Unmarshal([]byte(v), &o) == nil {
-				delete(o, "timestamp")
+				for _, own := range []string{"timestamp", "jobId", "nl", "nr"} {
+					delete(o, own)
+				}
 				if o["delay"] == 0.0 {
 					delete(o, "delay")
 				} else if o["delay"] != nil {

@@ -12,7 +12,7 @@ import (
 
 // The fields of a job's hash, in the order in which work.lua replies them.
 var takenFields = []string{"name", "data", "opts", "timestamp", "delay", "priority", "atm", "attemptsMade", "ats", "stc", "defa",
-	"rjk", "parentKey", "deid", "failedReason", "nl", "nr", "nx", "progress", "id"}
+	"rjk", "parentKey", "deid", "failedReason", "nx", "progress", "id"}
 
 // hash is the hash of a job.
 type hash map[string]string
@@ -38,11 +38,11 @@ func (h hash) job(queue, id string) (adapter.Job, jobOptions) {
 	_ = json.Unmarshal([]byte(h["opts"]), &o) // of a foreign job that is malformed, what can be read is taken
 	j := adapter.Job{NewJob: adapter.NewJob{
 		ID: id, Queue: queue, Name: h["name"], Data: value(h["data"]), Attempts: o.Attempts, Priority: -int(h.int("priority")),
-		Backoff: decodeBackoff(o.Backoff), Redeliver: redeliverDefault, Lease: time.Duration(h.int("nl")) * time.Millisecond,
+		Backoff: decodeBackoff(o.Backoff), Redeliver: redeliverDefault, Lease: time.Duration(o.Lease) * time.Millisecond,
 		Keep: decodeKeep(o.RemoveOnComplete, o.RemoveOnFail),
 	}}
-	if _, ok := h["nr"]; ok {
-		j.Redeliver = int(h.int("nr"))
+	if o.Redeliver != nil {
+		j.Redeliver = *o.Redeliver
 	}
 	decodeExtra(h["nx"], &j.NewJob)
 	j.Attempt = int(h.int("atm"))

@@ -14,11 +14,13 @@ type jobOptions struct {
 	Attempts         int             `json:"attempts"`
 	Backoff          json.RawMessage `json:"backoff,omitempty"` // a number of ms, or an object
 	Priority         int             `json:"priority,omitempty"`
-	JobID            string          `json:"jobId,omitempty"`
 	Delay            int64           `json:"delay,omitempty"`
 	LIFO             bool            `json:"lifo,omitempty"`
 	RemoveOnComplete json.RawMessage `json:"removeOnComplete,omitempty"` // bool, number, or object
 	RemoveOnFail     json.RawMessage `json:"removeOnFail,omitempty"`
+	// nvent's own, which BullMQ carries along. Within opts they cost a few bytes; as fields of the hash, some fifty each.
+	Redeliver *int  `json:"nr,omitempty"`
+	Lease     int64 `json:"nl,omitempty"` // ms
 }
 
 type backoffOption struct {
@@ -41,7 +43,7 @@ type extra struct {
 }
 
 // argsPerJob is how many arguments of add.lua a job has.
-const argsPerJob = 10
+const argsPerJob = 8
 
 // appendJob appends the arguments of add.lua for a job.
 func appendJob(args []string, j *adapter.NewJob, now time.Time, lifo bool) ([]string, error) {
@@ -49,7 +51,13 @@ func appendJob(args []string, j *adapter.NewJob, now time.Time, lifo bool) ([]st
 	if data == "" {
 		data = "null"
 	}
-	o := jobOptions{Attempts: j.Attempts, Priority: -j.Priority, JobID: j.ID, LIFO: lifo}
+	o := jobOptions{Attempts: j.Attempts, Priority: -j.Priority, LIFO: lifo}
+	if j.Redeliver != redeliverDefault {
+		o.Redeliver = &j.Redeliver
+	}
+	if j.Lease > 0 {
+		o.Lease = max(1, j.Lease.Milliseconds())
+	}
 	due := "0"
 	if !j.RunAt.IsZero() {
 		due = strconv.FormatInt(j.RunAt.UnixMilli(), 10)
@@ -79,15 +87,11 @@ func appendJob(args []string, j *adapter.NewJob, now time.Time, lifo bool) ([]st
 		}
 		more = string(raw)
 	}
-	front, lease := "0", ""
+	front := "0"
 	if lifo {
 		front = "1"
 	}
-	if j.Lease > 0 {
-		lease = strconv.FormatInt(max(1, j.Lease.Milliseconds()), 10)
-	}
-	return append(args, j.ID, j.Name, data, string(opts), due, strconv.Itoa(-j.Priority), front, lease,
-		strconv.Itoa(j.Redeliver), more), nil
+	return append(args, j.ID, j.Name, data, string(opts), due, strconv.Itoa(-j.Priority), front, more), nil
 }
 
 func encodeKeep(age time.Duration, count int) (json.RawMessage, error) {

@@ -43,7 +43,8 @@ const ops = {
     workers.delete(key);
   },
   listen: async ({ queue: q }) => {
-    const e = new QueueEvents(q, { connection: connection(), prefix });
+    // From the beginning: bullmq is "ready" before its first read says where it begins.
+    const e = new QueueEvents(q, { connection: connection(), prefix, lastEventId: '0-0' });
     const ignored = new Set(['ioredis:close']);
     const emit = e.emit.bind(e);
     e.emit = (name, ...args) => {

@@ -1,16 +1,16 @@
--- Adds jobs. ARGV from 2 on, for each job: id, name, data, opts, due (ms; "" or "0" = now), priority, lifo, lease, redeliver,
+-- Adds jobs. ARGV from 2 on, for each job: id, name, data, opts, due (ms; "" or "0" = now), priority, lifo,
 -- extra. Replies for each job "" if it was added, else the state of the job that has the ID.
 local meta = call('HMGET', META, 'paused', 'opts.maxLenEvents', 'version', 'concurrency')
-local n = (#ARGV - 1) / 10
+local n = (#ARGV - 1) / 8
 call('INCRBY', base .. 'id', n)
 local keys = {}
-for i = 1, n do keys[i] = base .. ARGV[10 * i - 8] end
+for i = 1, n do keys[i] = base .. ARGV[8 * i - 6] end
 local known = call('EXISTS', unpack(keys)) > 0
 local list = waitList(meta[1], meta[3])
 local stamp = int(now)
 local reply, seen, push, ready, delayed = {}, {}, {}, false, false
 for i = 1, n do
-  local a = 10 * i - 8
+  local a = 8 * i - 6
   local id, key = ARGV[a], keys[i]
   local state = ''
   if seen[id] or known then
@@ -25,9 +25,7 @@ for i = 1, n do
     local delay = math.max(0, due - now)
     local f = {'name', ARGV[a + 1], 'data', ARGV[a + 2], 'opts', ARGV[a + 3], 'timestamp', stamp, 'delay', int(delay),
       'priority', ARGV[a + 5]}
-    if ARGV[a + 7] ~= '' then f[#f + 1] = 'nl'; f[#f + 1] = ARGV[a + 7] end
-    if ARGV[a + 8] ~= '' then f[#f + 1] = 'nr'; f[#f + 1] = ARGV[a + 8] end
-    if ARGV[a + 9] ~= '' then f[#f + 1] = 'nx'; f[#f + 1] = ARGV[a + 9] end
+    if ARGV[a + 7] ~= '' then f[13], f[14] = 'nx', ARGV[a + 7] end
     call('HSET', key, unpack(f))
     event('added', 'jobId', id, 'name', ARGV[a + 1])
     if delay > 0 then

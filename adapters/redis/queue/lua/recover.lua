@@ -22,7 +22,7 @@ for from = 1, #ids, 500 do
       call('LREM', ACTIVE, -1, id)
     elseif call('LREM', ACTIVE, -1, id) > 0 then
       call('SREM', base .. 'stalled', id)
-      local h = call('HMGET', key, 'nr', 'rjk', 'priority')
+      local h = call('HMGET', key, 'opts', 'rjk', 'priority')
       if token then
         call('DEL', locks[k])
         call('HINCRBY', key, 'ats', -1)
@@ -30,7 +30,7 @@ for from = 1, #ids, 500 do
         local times = call('HINCRBY', key, 'stc', 1)
         -- A scheduler's job goes on for ever: with it the schedule would end.
         local live = h[2] and call('ZSCORE', base .. 'repeat', h[2])
-        if times > (tonumber(h[1] or ARGV[2])) and not live then
+        if times > (tonumber(string.match(h[1] or '', '"nr":(%d+)') or ARGV[2])) and not live then
           call('HSET', key, 'defa', 'job stalled more than allowable limit')
         end
       end

@@ -229,14 +229,15 @@ if room > 0 and not meta[1] then
     local id = ids[i]
     local key = base .. id
     local h = call('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'delay', 'priority', 'atm', 'attemptsMade', 'ats', 'stc', 'defa',
-      'rjk', 'parentKey', 'deid', 'failedReason', 'nl', 'nr', 'nx', 'progress')
+      'rjk', 'parentKey', 'deid', 'failedReason', 'nx', 'progress')
     if h[1] or h[2] then -- an ID without a job was left behind by somebody; it is dropped
       local ats = (tonumber(h[9] or 0) or 0) + 1
       call('HSET', key, 'processedOn', stamp, 'ats', ats, 'pb', worker)
-      call('SET', key .. ':lock', token, 'PX', h[16] or lease)
+      local own = h[3] and string.find(h[3], '"nl":', 1, true) and string.match(h[3], '"nl":(%d+)')
+      call('SET', key .. ':lock', token, 'PX', own or lease)
       event('active', 'jobId', id, 'prev', 'waiting')
       h[9] = tostring(ats)
-      h[20] = id
+      h[18] = id
       active[#active + 1] = id
       taken[#taken + 1] = h
       if not h[11] then counted = counted + 1 end
