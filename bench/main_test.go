@@ -17,9 +17,9 @@ func TestCalledWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no suite", nil, "bench: no suite is named: name one or more of memory, such as: go run ./bench memory\n"},
-		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory\n"},
-		{"unknown suite after a known one", []string{"memory", "--json", "redis"}, "bench: unknown suite \"redis\": there is memory\n"},
+		{"no suite", nil, "bench: no suite is named: name one or more of memory, redis, such as: go run ./bench memory\n"},
+		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory, redis\n"},
+		{"unknown suite after a known one", []string{"memory", "--json", "kafka"}, "bench: unknown suite \"kafka\": there is memory, redis\n"},
 		{"unknown flag", []string{"memory", "--fast"}, "bench: flag provided but not defined: -fast; --help lists the flags\n"},
 	}
 	for _, tt := range tests {
@@ -39,7 +39,7 @@ func TestHelpListsSuitesAndFlags(t *testing.T) {
 	if code := run(t.Context(), []string{"memory", "--help"}, &out, &errs); code != exitOK || errs.Len() > 0 {
 		t.Errorf("exit %d, error %q; want 0 and none", code, &errs)
 	}
-	for _, want := range []string{"  memory ", "--json", "--quick", "--profile FILE", "--help"} {
+	for _, want := range []string{"  memory ", "  redis ", "--json", "--quick", "--profile FILE", "--help"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("help does not mention %q:\n%s", want, &out)
 		}

@@ -10,10 +10,12 @@ import (
 type suite struct {
 	name, about string
 	measures    func(scale) []measure
+	// open starts what the suite needs, and returns how to stop it. nil: it needs nothing.
+	open func(context.Context) (stop func(), err error)
 }
 
 // suites are all suites, in the order of the help text.
-var suites = []*suite{&memorySuite}
+var suites = []*suite{&memorySuite, &redisSuite}
 
 func suiteNamed(name string) (*suite, error) {
 	for _, s := range suites {
@@ -39,11 +41,16 @@ type scale struct {
 	runs     int // of flows, in a round
 	slowRuns int // of flows in a round, for peers that take milliseconds for each
 	samples  int // of a latency, in a round
+
+	// On a server everything takes longer.
+	redisJobs, redisRuns, redisSamples int
 }
 
 var (
-	fullScale  = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000}
-	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500}
+	fullScale = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000,
+		redisJobs: 50_000, redisRuns: 3000, redisSamples: 500}
+	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500,
+		redisJobs: 10_000, redisRuns: 500, redisSamples: 100}
 )
 
 // measure is a piece of work that several contestants do.
