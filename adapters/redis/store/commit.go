@@ -101,7 +101,7 @@ func (m *message) write(ctx context.Context, b *adapter.Batch) error {
 	if b.Expire != nil {
 		expire = strconv.FormatInt(micros(b.Expire.Docs), 10) + "," + strconv.FormatInt(micros(b.Expire.Logs), 10)
 	}
-	m.add(b.Partition, expire)
+	m.add(b.Partition, expire, m.s.cluster)
 	m.count(len(m.collections))
 	for _, c := range m.collections {
 		m.add(c.escaped, strconv.Itoa(c.schema))

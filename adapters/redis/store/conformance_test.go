@@ -45,6 +45,7 @@ func open(ctx context.Context, url string) (*own, error) {
 // stores describes a server that keeps every write, so that it can be asked whether it did.
 func stores(t testing.TB) adaptertest.Harness[adapter.Store] {
 	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	t.Cleanup(func() { redistest.CheckCommands(t, redistest.Client(t, s.URL()), "6.2") })
 	return adaptertest.Harness[adapter.Store]{
 		New: func(context.Context) (adaptertest.Backend[adapter.Store], error) {
 			return adaptertest.Backend[adapter.Store]{

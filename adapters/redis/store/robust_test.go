@@ -262,8 +262,7 @@ func TestBigBatch(t *testing.T) {
 	s := mustOpen(t, server.URL())
 	declare(t, s, "c", byN)
 	const n = 12_000
-	b := adapter.Batch{Partition: "p", Appends: []adapter.Append{{Subject: "p/log", Records: make([]adapter.Record, n)}},
-		Expire: &adapter.Expiry{Docs: time.Now().Add(2 * time.Second)}}
+	b := adapter.Batch{Partition: "p", Appends: []adapter.Append{{Subject: "p/log", Records: make([]adapter.Record, n)}}}
 	for i := range n {
 		b.Puts = append(b.Puts, adapter.Doc{Collection: "c", ID: fmt.Sprintf("p/%05d", i), Body: body(i)})
 		b.Appends[0].Records[i] = adapter.Record{Type: "emit", Step: fmt.Sprint(i)}
@@ -281,6 +280,9 @@ func TestBigBatch(t *testing.T) {
 	recs, err := s.Read(t.Context(), "p/log", adapter.Range{After: n / 2, Limit: n})
 	if err != nil || len(recs) != n/2 || recs[0].Step != fmt.Sprint(n/2) {
 		t.Errorf("read: %d records, %v", len(recs), err)
+	}
+	if _, err := s.Commit(t.Context(), adapter.Batch{Partition: "p", Expire: &adapter.Expiry{Docs: time.Unix(1, 0)}}); err != nil {
+		t.Fatal(err)
 	}
 	until(t, "the partition has expired", func() bool {
 		docs, err := s.Get(t.Context(), "c", "p/00001")

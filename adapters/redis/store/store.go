@@ -27,6 +27,8 @@ type Store struct {
 	info   adapter.Info
 	keys   *keys
 	closed atomic.Bool
+	// cluster is what the commit script is told: "1" where slots may move.
+	cluster string
 
 	mu          sync.RWMutex
 	collections map[string]*collection // as last read from the catalog; entries are not changed
@@ -45,12 +47,17 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		client:      client,
 		info:        adapter.Info{Name: conn.Name, Scope: adapter.ScopeShared, Durability: server.Durability},
 		keys:        newKeys(o.Prefix),
 		collections: map[string]*collection{},
-	}, nil
+		cluster:     "0",
+	}
+	if server.Cluster {
+		s.cluster = "1"
+	}
+	return s, nil
 }
 
 // Info returns what the store claims. Durability is what the server's persistence promised when the store was opened.

@@ -88,6 +88,7 @@ func open(ctx context.Context, url string, o stream.Options) (*own, error) {
 // streams describes a server that keeps every write, so that it can be asked whether it did.
 func streams(t testing.TB) adaptertest.Harness[adapter.Stream] {
 	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	t.Cleanup(func() { redistest.CheckCommands(t, redistest.Client(t, s.URL()), "6.2") })
 	o := stream.Options{Lease: 600 * time.Millisecond}
 	return adaptertest.Harness[adapter.Stream]{
 		New: func(context.Context) (adaptertest.Backend[adapter.Stream], error) {

@@ -35,11 +35,11 @@ func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 		for slot := i * slots / n; slot < (i+1)*slots/n; slot++ {
 			own = append(own, strconv.Itoa(slot))
 		}
-		node.command(t, own...)
-		node.command(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		node.Command(t, own...)
+		node.Command(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 	}
 	for _, node := range c.Nodes[1:] {
-		c.Nodes[0].command(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(node.Port))
+		c.Nodes[0].Command(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(node.Port))
 	}
 	deadline := time.Now().Add(30 * time.Second)
 	for !c.agreed(t) {
@@ -54,7 +54,7 @@ func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 // agreed reports whether every node sees all nodes and all slots.
 func (c *Cluster) agreed(t testing.TB) bool {
 	for _, node := range c.Nodes {
-		info := node.command(t, "CLUSTER", "INFO")
+		info := node.Command(t, "CLUSTER", "INFO")
 		if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", len(c.Nodes))) {
 			return false
 		}
@@ -71,8 +71,8 @@ func (c *Cluster) URL() string {
 	return c.Nodes[0].URL() + "?" + strings.Join(addresses[1:], "&")
 }
 
-// command runs a command on one node.
-func (s *Server) command(t testing.TB, words ...string) string {
+// Command runs a command on this server, or node of a cluster, and returns its answer.
+func (s *Server) Command(t testing.TB, words ...string) string {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:" + strconv.Itoa(s.Port)}, DisableCache: true,
 		ForceSingleClient: true})
@@ -80,9 +80,19 @@ func (s *Server) command(t testing.TB, words ...string) string {
 		t.Fatalf("connect to a node: %v", err)
 	}
 	defer client.Close()
-	text, err := client.Do(context.WithoutCancel(t.Context()), client.B().Arbitrary(words...).Build()).ToString()
+	answer, err := client.Do(context.WithoutCancel(t.Context()), client.B().Arbitrary(words...).Build()).ToAny()
 	if err != nil {
-		t.Fatalf("%s: %v", strings.Join(words[:2], " "), err)
+		t.Fatalf("%s: %v", strings.Join(words[:min(len(words), 3)], " "), err)
 	}
-	return text
+	return fmt.Sprint(answer)
+}
+
+// Owner returns the node that a slot was given to at the start, and another one.
+func (c *Cluster) Owner(slot int) (owner, other *Server) {
+	for i := range c.Nodes {
+		if slot < (i+1)*slots/len(c.Nodes) {
+			return c.Nodes[i], c.Nodes[(i+1)%len(c.Nodes)]
+		}
+	}
+	return nil, nil
 }

@@ -82,7 +82,7 @@ func (s *Server) Run() {
 	}
 	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
 		"--daemonize", "no", "--logfile", s.dir + "/log"}, s.args...)
-	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server", args...)
+	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server", args...) //nolint:gosec // a test says how
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
 		s.t.Fatalf("start redis-server: %v", err)
@@ -127,7 +127,7 @@ func ping(port int) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // it was only asked
 	deadline, _ := ctx.Deadline()
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
@@ -152,6 +152,6 @@ func FreePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // its port was only looked at
 	return l.Addr().(*net.TCPAddr).Port
 }

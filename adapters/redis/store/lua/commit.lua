@@ -1,15 +1,19 @@
 -- Applies a batch, all of it or nothing. Every call costs a microsecond, so there are few: the partition is read with one and
 -- written with one.
-local at = 2
+local at = 3
 local function arg()
   at = at + 1
   return ARGV[at]
 end
 local function count() return tonumber(arg()) end
 
-local partition, expiry = ARGV[1], ARGV[2]
+local partition, expiry, cluster = ARGV[1], ARGV[2], ARGV[3] == '1'
 local key = prefix .. 'p:' .. partition
 local now = clock()
+
+-- A Cluster that moves a slot takes keys that are elsewhere for absent ones, or refuses them in the middle of a script. Asked for
+-- several at once it says so. That ends the script before it has read or written anything.
+if cluster then call('EXISTS', KEYS[1], key) end
 
 -- Whoever does not know of an index that has been declared meanwhile must not write past it.
 local colls, known, shardFields = {}, {}, { 'n' }
@@ -109,6 +113,22 @@ for i = 1, #expected do
   end
 end
 if #conflict > 0 then return { 'C', conflict } end
+
+-- Likewise every key that may be written.
+if cluster then
+  local keys = { key, due }
+  local function touch(name, coll, packed)
+    keys[#keys + 1] = prefix .. 'z:' .. coll
+    for _, list in ipairs({ places(values['i' .. name]), places(packed) }) do
+      for i = 1, #list, 2 do keys[#keys + 1] = prefix .. 'z:' .. coll .. ':' .. list[i] end
+    end
+  end
+  for i = 1, #puts do touch(puts[i][3], puts[i][1], puts[i][6]) end
+  for i = 1, #deletes do touch(deletes[i], string.match(deletes[i], '^[^:]*')) end
+  for i = 1, #appends do keys[#keys + 1] = prefix .. 'l:' .. partition .. appends[i][1] end
+  for i = 1, #drops do keys[#keys + 1] = prefix .. 'l:' .. partition .. drops[i] end
+  for from = 1, #keys, 1000 do call('EXISTS', unpack(keys, from, math.min(from + 999, #keys))) end
+end
 
 -- From here on nothing fails.
 local set, n = {}, 0
