@@ -21,7 +21,7 @@ func addAsynq(ctx context.Context, n, width int) ([]float64, error) {
 	}
 	defer stats.Close()
 	client := asynq.NewClient(asynqRedis())
-	defer client.Close()
+	defer func() { _ = client.Close() }() // it has done its work
 	add := func(n int) error {
 		return inFlight(ctx, width, n, func(ctx context.Context, _ int) error {
 			_, err := client.EnqueueContext(ctx, asynq.NewTask("n", redisData), asynq.MaxRetry(3))

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,13 +10,11 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/nvent-go/nvent"
-	"github.com/nvent-go/nvent/adapter"
 	nventredis "github.com/nvent-go/nvent/adapters/redis"
 	"github.com/nvent-go/nvent/adapters/redis/queue"
 )
@@ -40,12 +38,16 @@ func redisMeasures(sc scale) []measure {
 			jobs = n / 5
 		}
 		list = append(list, redisMeasure(fmt.Sprintf("add%d", width),
-			func(ctx context.Context, c rueidis.Client) ([]float64, error) { return addOurs(ctx, c, jobs, width) },
+			func(ctx context.Context, q *queue.Queue, c rueidis.Client) ([]float64, error) {
+				return addOurs(ctx, q, c, jobs, width)
+			},
 			bull("add", map[string]int{"n": jobs, "width": width}),
 			contestant{"asynq", func(ctx context.Context) ([]float64, error) { return addAsynq(ctx, jobs, width) }}))
 	}
 	list = append(list, redisMeasure("bulk1000",
-		func(ctx context.Context, c rueidis.Client) ([]float64, error) { return bulkOurs(ctx, c, n) },
+		func(ctx context.Context, q *queue.Queue, c rueidis.Client) ([]float64, error) {
+			return bulkOurs(ctx, q, c, n)
+		},
 		bull("bulk", map[string]int{"n": n, "size": 1000})))
 	for _, width := range []int{1, 10, 100} {
 		jobs := n
@@ -53,18 +55,22 @@ func redisMeasures(sc scale) []measure {
 			jobs = n / 5
 		}
 		list = append(list, redisMeasure(fmt.Sprintf("drain%d", width),
-			func(ctx context.Context, c rueidis.Client) ([]float64, error) { return drainOurs(ctx, c, jobs, width) },
+			func(ctx context.Context, q *queue.Queue, c rueidis.Client) ([]float64, error) {
+				return drainOurs(ctx, q, c, jobs, width)
+			},
 			bull("drain", map[string]int{"n": jobs, "width": width}),
 			contestant{"asynq", func(ctx context.Context) ([]float64, error) { return drainAsynq(ctx, jobs, width) }}))
 	}
 	idle := redisMeasure("idle",
-		func(ctx context.Context, c rueidis.Client) ([]float64, error) {
-			return idleOurs(ctx, c, sc.redisSamples)
+		func(ctx context.Context, q *queue.Queue, _ rueidis.Client) ([]float64, error) {
+			return idleOurs(ctx, q, sc.redisSamples)
 		},
 		bull("latency", map[string]int{"n": sc.redisSamples}))
 	idle.metrics = []metric{{name: "p50", unit: "ms", lower: true, aim: 1}, {name: "p99", unit: "ms", lower: true, aim: 5}}
 	size := redisMeasure("memory",
-		func(ctx context.Context, c rueidis.Client) ([]float64, error) { return bytesOurs(ctx, c, n) },
+		func(ctx context.Context, q *queue.Queue, c rueidis.Client) ([]float64, error) {
+			return bytesOurs(ctx, q, c, n)
+		},
 		bull("bytes", map[string]int{"n": n}))
 	size.metrics = []metric{{name: "bytes", unit: "B/job", lower: true}}
 	flows := measure{
@@ -86,9 +92,9 @@ func redisMeasures(sc scale) []measure {
 	return append(list, idle, size, flows)
 }
 
-
 // redisMeasure is a measure on an empty server.
-func redisMeasure(name string, ours func(context.Context, rueidis.Client) ([]float64, error), peers ...contestant) measure {
+func redisMeasure(name string, ours func(context.Context, *queue.Queue, rueidis.Client) ([]float64, error),
+	peers ...contestant) measure {
 	m := measure{name: name,
 		metrics: []metric{{name: "throughput", unit: "jobs/s"}, {name: "server", unit: "µs/job", lower: true}},
 		ours: contestant{us, func(ctx context.Context) ([]float64, error) {
@@ -97,7 +103,12 @@ func redisMeasure(name string, ours func(context.Context, rueidis.Client) ([]flo
 				return nil, err
 			}
 			defer client.Close()
-			return ours(ctx, client)
+			q, err := queue.Open(ctx, client, queue.Options{})
+			if err != nil {
+				return nil, err
+			}
+			values, err := ours(ctx, q, client)
+			return values, errors.Join(err, q.Close())
 		}}}
 	for _, c := range append([]contestant{m.ours}, peers...) {
 		fresh := contestant{c.name, func(ctx context.Context) ([]float64, error) {
@@ -146,7 +157,8 @@ func startRedis(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no") //nolint:noctx // stop ends it
+	args := []string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
+	cmd := exec.Command("redis-server", args...) //nolint:gosec,noctx // our own port and directory; stop ends it
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start redis-server (is it installed?): %w", err)
 	}
@@ -209,128 +221,4 @@ func serverRate(ctx context.Context, c rueidis.Client, n int, do func() error) (
 	took := time.Since(from).Seconds()
 	after, err := serverInfo(ctx, c, "used_cpu_user", "used_cpu_sys")
 	return []float64{float64(n) / took, (after - before) * 1e6 / float64(n)}, err
-}
-
-var redisData = json.RawMessage(`{"s":"` + strings.Repeat("x", 90) + `"}`)
-
-var jobNumber atomic.Uint64
-
-func redisJob() adapter.NewJob {
-	return adapter.NewJob{ID: fmt.Sprintf("0197c7a0-0000-7000-8000-%012x", jobNumber.Add(1)), Queue: "bench", Name: "n", Data: redisData,
-		Attempts: 3, Redeliver: 5}
-}
-
-func addOurs(ctx context.Context, c rueidis.Client, n, width int) ([]float64, error) {
-	q, err := queue.Open(ctx, c, queue.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	add := func(n int) error {
-		return inFlight(ctx, width, n, func(ctx context.Context, _ int) error {
-			_, err := q.Enqueue(ctx, redisJob())
-			return err
-		})
-	}
-	if err := add(200); err != nil {
-		return nil, err
-	}
-	return serverRate(ctx, c, n, func() error { return add(n) })
-}
-
-func bulk(ctx context.Context, q *queue.Queue, n int) error {
-	for ; n > 0; n -= 1000 {
-		jobs := make([]adapter.NewJob, min(n, 1000))
-		for i := range jobs {
-			jobs[i] = redisJob()
-		}
-		if _, err := q.Enqueue(ctx, jobs...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func bulkOurs(ctx context.Context, c rueidis.Client, n int) ([]float64, error) {
-	q, err := queue.Open(ctx, c, queue.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	if err := bulk(ctx, q, 1000); err != nil {
-		return nil, err
-	}
-	return serverRate(ctx, c, n, func() error { return bulk(ctx, q, n) })
-}
-
-// drainOurs completes jobs with leases, renewal and retention as they come.
-func drainOurs(ctx context.Context, c rueidis.Client, n, width int) ([]float64, error) {
-	q, err := queue.Open(ctx, c, queue.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	if err := bulk(ctx, q, n); err != nil {
-		return nil, err
-	}
-	return serverRate(ctx, c, n, func() error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		var left atomic.Int64
-		left.Store(int64(n))
-		return q.Consume(ctx, "bench", adapter.ConsumeOptions{Concurrency: func() int { return width }},
-			func(ctx context.Context, d *adapter.Delivery) {
-				q.Settle(ctx, adapter.Settlement{Queue: "bench", ID: d.ID, Receipt: d.Receipt})
-				if left.Add(-1) == 0 {
-					cancel()
-				}
-			})
-	})
-}
-
-func idleOurs(ctx context.Context, c rueidis.Client, n int) ([]float64, error) {
-	q, err := queue.Open(ctx, c, queue.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	arrived, ready, done := make(chan time.Time, 1), make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- q.Consume(ctx, "bench", adapter.ConsumeOptions{Concurrency: func() int { return 10 }, Ready: func() { close(ready) }},
-			func(ctx context.Context, d *adapter.Delivery) {
-				arrived <- time.Now()
-				q.Settle(ctx, adapter.Settlement{Queue: "bench", ID: d.ID, Receipt: d.Receipt})
-			})
-	}()
-	<-ready
-	values, err := latencies(ctx, n, arrived, func(ctx context.Context) error {
-		_, err := q.Enqueue(ctx, redisJob())
-		return err
-	})
-	cancel()
-	if failed := <-done; err == nil {
-		err = failed
-	}
-	for i := range values {
-		values[i] /= 1000
-	}
-	return values, err
-}
-
-func bytesOurs(ctx context.Context, c rueidis.Client, n int) ([]float64, error) {
-	q, err := queue.Open(ctx, c, queue.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	before, err := serverInfo(ctx, c, "used_memory")
-	if err != nil {
-		return nil, err
-	}
-	if err := bulk(ctx, q, n); err != nil {
-		return nil, err
-	}
-	after, err := serverInfo(ctx, c, "used_memory")
-	return []float64{(after - before) / float64(n)}, err
 }

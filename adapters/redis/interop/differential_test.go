@@ -216,7 +216,9 @@ func (w *twin) take() {
 		}
 		w.active[d.ID] = &taken{d, func() {
 			close(hold)
-			<-done
+			if err := <-done; err != nil {
+				w.t.Error(err)
+			}
 		}}
 	case <-time.After(patience):
 		cancel()

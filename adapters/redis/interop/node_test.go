@@ -2,10 +2,12 @@ package interop_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -77,7 +79,8 @@ func startNode(t testing.TB, version, url, prefix string) *node {
 	if err := install(); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, cmd: exec.Command("node", "driver.mjs", version, url, prefix), ended: make(chan struct{}), calls: map[int]chan answer{}}
+	n := &node{t: t, ended: make(chan struct{}), calls: map[int]chan answer{}}
+	n.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), "node", "driver.mjs", version, url, prefix)
 	n.cmd.Dir, n.cmd.Stderr = "node", os.Stderr
 	var err error
 	if n.in, err = n.cmd.StdinPipe(); err != nil {
@@ -113,8 +116,8 @@ func (n *node) read(out io.Reader) {
 		}
 		if json.Unmarshal(lines.Bytes(), &both) == nil && both.Event == "" {
 			n.mu.Lock()
-			c := n.calls[both.answer.ID]
-			delete(n.calls, both.answer.ID)
+			c := n.calls[both.ID]
+			delete(n.calls, both.ID)
 			n.mu.Unlock()
 			if c != nil {
 				c <- both.answer
@@ -141,9 +144,7 @@ func (n *node) start(op string, a args) func() (json.RawMessage, error) {
 	n.calls[id] = c
 	n.mu.Unlock()
 	full := args{"id": id, "op": op}
-	for k, v := range a {
-		full[k] = v
-	}
+	maps.Copy(full, a)
 	raw, err := json.Marshal(full)
 	if err == nil {
 		_, err = n.in.Write(append(raw, '\n'))

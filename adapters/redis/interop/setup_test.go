@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -168,7 +169,9 @@ func (b *both) consume(q *queue.Queue, name string, concurrency int, h func(cont
 	}
 	stop = sync.OnceFunc(func() {
 		cancel()
-		<-done
+		if err := <-done; err != nil && !errors.Is(err, adapter.ErrClosed) {
+			b.t.Error(err)
+		}
 	})
 	b.t.Cleanup(stop)
 	return stop

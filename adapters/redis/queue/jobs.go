@@ -96,7 +96,7 @@ func (q *Queue) Apply(ctx context.Context, queue string, a adapter.JobAction, se
 	}
 	ids := sel.IDs
 	if sel.Query != nil {
-		if ids, err = q.selected(ctx, queue, base, a, sel); err != nil {
+		if ids, err = q.selected(ctx, queue, a, sel); err != nil {
 			return 0, err
 		}
 		if len(ids) == 0 {

@@ -209,7 +209,7 @@ func (q *Queue) idsIn(ctx context.Context, op, base string, wanted []adapter.Job
 }
 
 // selected returns the IDs of the jobs that a query selects and an action applies to.
-func (q *Queue) selected(ctx context.Context, queue, base string, a adapter.JobAction, sel adapter.Selection) ([]string, error) {
+func (q *Queue) selected(ctx context.Context, queue string, a adapter.JobAction, sel adapter.Selection) ([]string, error) {
 	query := *sel.Query
 	query.States = slices.DeleteFunc(slices.Clone(applies[a]), func(s adapter.JobState) bool {
 		return len(sel.Query.States) > 0 && !slices.Contains(sel.Query.States, s)

@@ -14,7 +14,7 @@ import (
 // make schedulers (nvent's triggers recur on any adapter), they keep those of Node going.
 
 // cronParser reads patterns as BullMQ does: five fields, or six with seconds first.
-var cronParser = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+var cronParser = cron.MustNewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
 // goOn adds the next job of a scheduler whose current job has been taken.
 func (c *consumer) goOn(scheduler, producer string) error {
@@ -28,7 +28,7 @@ func (c *consumer) goOn(scheduler, producer string) error {
 	h := hash(stored)
 	score, err := c.q.client.Do(ctx, c.q.client.B().Zscore().Key(c.base+"repeat").Member(scheduler).Build()).AsFloat64()
 	if err != nil || len(h) == 0 {
-		return nil //nolint:nilerr // no score, or no hash: the scheduler was removed, and its last job is like any other
+		return nil // the scheduler was removed, and its last job is like any other
 	}
 	next, ok, err := nextRun(h, time.UnixMilli(int64(score)), time.Now())
 	if err != nil || !ok {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,8 +47,10 @@ type Server struct {
 	t    testing.TB
 	dir  string
 	args []string
-	cmd  *exec.Cmd
-	Port int
+	// first are arguments that come before all others: the configuration of a Sentinel.
+	first []string
+	cmd   *exec.Cmd
+	Port  int
 }
 
 // Start starts a server that is stopped with the test. args go over the defaults: no persistence, loopback only. Where there
@@ -80,8 +83,12 @@ func (s *Server) Run() {
 	if s.cmd != nil {
 		return
 	}
-	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
-		"--daemonize", "no", "--logfile", s.dir + "/log"}, s.args...)
+	args := slices.Concat(s.first, []string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir,
+		"--daemonize", "no", "--logfile", s.dir + "/log"})
+	if s.first == nil {
+		args = append(args, "--save", "", "--appendonly", "no")
+	}
+	args = append(args, s.args...)
 	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server", args...) //nolint:gosec // a test says how
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
