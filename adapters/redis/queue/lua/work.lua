@@ -79,7 +79,7 @@ if settling > 0 then
   local tokens = call('MGET', unpack(locks))
   local missing = call('EXISTS', unpack(jobs)) < settling
   local family = call('EXISTS', unpack(kids)) > 0
-  local unlocked, ended, rules = {}, {}, {}
+  local unlocked, ended, rules, twice = {}, {}, {}, {}
   local finished = {completed = {}, failed = {}}
   for i = 1, settling do
     local a = 9 * i - 2
@@ -87,6 +87,8 @@ if settling > 0 then
     local code = 0
     if missing and call('EXISTS', key) == 0 then
       code = -1
+    elseif twice[id] then -- the same delivery twice in one call ends once
+      code = -2
     elseif tokens[i] ~= mine then
       if tokens[i] then code = -6 else code = -2 end
     elseif family and verdict == 'c' then
@@ -94,10 +96,7 @@ if settling > 0 then
     end
     if code == 0 and call('LREM', ACTIVE, -1, id) == 0 then code = -3 end
     if code == 0 then
-      tokens[i] = false -- the same delivery twice in one call ends once
-      for k = i + 1, settling do
-        if ARGV[9 * k - 2] == id then tokens[k] = false end
-      end
+      twice[id] = true
       unlocked[#unlocked + 1], ended[#ended + 1] = locks[i], id
       local atm, parent = tonumber(ARGV[a + 7]) + 1, false
       local slow = ARGV[a + 8] == '1'
@@ -108,12 +107,12 @@ if settling > 0 then
       end
       if verdict == 'c' or verdict == 'f' then
         done = true
-        local age, count = tonumber(ARGV[a + 5]), tonumber(ARGV[a + 6])
+        local age, count = ARGV[a + 5], ARGV[a + 6]
         local set, opts = 'completed', nil
         if verdict == 'f' then
           set, opts = 'failed', optionsOf(key)
         end
-        if count ~= 0 then
+        if count ~= '0' then
           if verdict == 'c' then
             call('HSET', key, 'returnvalue', payload, 'finishedOn', stamp, 'atm', atm)
           else
@@ -124,7 +123,8 @@ if settling > 0 then
           -- The order within a millisecond matters to what is kept: fractions keep it.
           list[#list + 1] = string.format('%.3f', now + math.min(micro + i / 4096, 0.999))
           list[#list + 1] = id
-          rules[set .. ':' .. age .. ':' .. count] = {base .. set, age, count}
+          local last = rules[#rules]
+          if not last or last[1] ~= set or last[2] ~= age or last[3] ~= count then rules[#rules + 1] = {set, age, count} end
         end
         if verdict == 'c' then
           event('completed', 'jobId', id, 'returnvalue', payload, 'prev', 'active')
@@ -134,7 +134,7 @@ if settling > 0 then
           if atm >= (tonumber(opts.attempts) or 0) then event('retries-exhausted', 'jobId', id, 'attemptsMade', atm) end
           if parent then childFailed(parent[1], parent[2], key, payload) end
         end
-        if count == 0 then deleteJobs({id}) end
+        if count == '0' then deleteJobs({id}) end
       elseif verdict == 'd' then
         deleteJobs({id})
         event('removed', 'jobId', id, 'prev', 'active')
@@ -165,7 +165,7 @@ if settling > 0 then
   for set, list in pairs(finished) do
     if #list > 0 then call('ZADD', base .. set, unpack(list)) end
   end
-  for _, r in pairs(rules) do trim(r[1], r[2], r[3]) end
+  for i = 1, #rules do trim(base .. rules[i][1], tonumber(rules[i][2]), tonumber(rules[i][3])) end
   if #unlocked > 0 then trimEvents(meta[5]) end
 end
 
