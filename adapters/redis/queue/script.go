@@ -31,6 +31,8 @@ var (
 	annotateSource string
 	//go:embed lua/lookup.lua
 	lookupSource string
+	//go:embed lua/limit.lua
+	limitSource string
 	//go:embed lua/schedule.lua
 	scheduleSource string
 )
@@ -44,6 +46,7 @@ var (
 	pauseScript    = rueidis.NewLuaScript(lib + pauseSource)
 	annotateScript = rueidis.NewLuaScript(lib + annotateSource)
 	lookupScript   = rueidis.NewLuaScript(lib + lookupSource)
+	limitScript    = rueidis.NewLuaScript(lib + limitSource)
 	scheduleScript = rueidis.NewLuaScript(lib + scheduleSource)
 )
 
