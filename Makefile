@@ -19,7 +19,7 @@ run: ## run the demo on the embedded default (ARGS="..." passes arguments)
 	@go run ./playground $(ARGS)
 
 test: build ## run every test of every module with the race detector, and every benchmark once
-	@race=$$(sh tools/race.sh) && go run ./tools/testrun $$race -shuffle=on $(TESTFLAGS)
+	@race=$$(sh tools/race.sh) && go run ./tools/testenv -- go run ./tools/testrun $$race -shuffle=on $(TESTFLAGS)
 	@echo '== exhaustive search of the dispatch rules, and tests of scale, without the race detector'
 	@out=$$(go test -count=1 -run 'Exhaustive|Scale' -v . ./flow); code=$$?; \
 	printf '%s\n' "$$out" | grep -E '^(ok|FAIL|---|panic)|visited|caught|scale_test'; exit $$code

@@ -130,7 +130,7 @@ func fileDrain(sc scale, workers int) measure {
 	}
 	return measure{
 		name: fmt.Sprint("drain", workers), metrics: work("job", 0),
-		ours: contestant{us, inDir(func(ctx context.Context, dir string) ([]float64, error) { return drainOurs(ctx, dir, workers, n) })},
+		ours: contestant{us, inDir(func(ctx context.Context, dir string) ([]float64, error) { return drainFile(ctx, dir, workers, n) })},
 		peers: []contestant{
 			{"river", inDir(drainRiver(workers, slow))},
 			{"goqite", inDir(drainGoqite(workers, slow))},
@@ -138,7 +138,7 @@ func fileDrain(sc scale, workers int) measure {
 	}
 }
 
-func drainOurs(ctx context.Context, dir string, workers, n int) ([]float64, error) {
+func drainFile(ctx context.Context, dir string, workers, n int) ([]float64, error) {
 	_, err := with(ctx, fileApp(dir, 0), func(app *nvent.App) ([]float64, error) { return nil, enqueueBatches(ctx, app, n) },
 		noopJob.Handle(func(context.Context, noop) error { return nil }))
 	if err != nil {

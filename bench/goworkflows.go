@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cschleiden/go-workflows/backend"
 	"github.com/cschleiden/go-workflows/backend/monoprocess"
+	wfredis "github.com/cschleiden/go-workflows/backend/redis"
 	"github.com/cschleiden/go-workflows/backend/sqlite"
 	"github.com/cschleiden/go-workflows/client"
 	"github.com/cschleiden/go-workflows/core"
 	"github.com/cschleiden/go-workflows/worker"
 	"github.com/cschleiden/go-workflows/workflow"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // goWorkflows is three activities in a row on go-workflows, on SQLite in memory, with the wake-ups within the process that
@@ -44,9 +47,22 @@ func (g *goWorkflows) workflow(ctx workflow.Context, run int) (int, error) {
 	return workflow.ExecuteActivity[int](ctx, workflow.DefaultActivityOptions, g.last, run, n).Get(ctx)
 }
 
-func runGoWorkflows(ctx context.Context, n int) (values []float64, err error) {
+func runGoWorkflows(ctx context.Context, n int) ([]float64, error) {
 	silent := sqlite.WithBackendOptions(backend.WithLogger(slog.New(slog.DiscardHandler)))
-	b := monoprocess.NewMonoprocessBackend(sqlite.NewInMemoryBackend(silent))
+	return runGoWorkflowsOn(ctx, n, monoprocess.NewMonoprocessBackend(sqlite.NewInMemoryBackend(silent)))
+}
+
+// runGoWorkflowsRedis is the same on Redis.
+func runGoWorkflowsRedis(ctx context.Context, n int) ([]float64, error) {
+	c := goredis.NewUniversalClient(&goredis.UniversalOptions{Addrs: []string{strings.TrimPrefix(redisURL, "redis://")}, PoolSize: 100})
+	b, err := wfredis.NewRedisBackend(c, wfredis.WithBackendOptions(backend.WithLogger(slog.New(slog.DiscardHandler))))
+	if err != nil {
+		return nil, err
+	}
+	return runGoWorkflowsOn(ctx, n, b)
+}
+
+func runGoWorkflowsOn(ctx context.Context, n int, b backend.Backend) (values []float64, err error) {
 	warmUp := n/20 + 1
 	g := &goWorkflows{ended: make([]chan struct{}, warmUp+n)}
 	for i := range g.ended {

@@ -17,9 +17,9 @@ func TestCalledWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no suite", nil, "bench: no suite is named: name one or more of memory, flows, file, such as: go run ./bench memory\n"},
-		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory, flows, file\n"},
-		{"unknown suite after a known one", []string{"memory", "--json", "redys"}, "bench: unknown suite \"redys\": there is memory, flows, file\n"},
+		{"no suite", nil, "bench: no suite is named: name one or more of memory, flows, file, redis, such as: go run ./bench memory\n"},
+		{"unknown suite", []string{"memroy"}, "bench: unknown suite \"memroy\": there is memory, flows, file, redis\n"},
+		{"unknown suite after a known one", []string{"memory", "--json", "redys"}, "bench: unknown suite \"redys\": there is memory, flows, file, redis\n"},
 		{"unknown measure", []string{"memory", "--only", "job"},
 			"bench: suite \"memory\" has no measure \"job\": there is jobs, flow3, publish, enqueue\n"},
 		{"unknown flag", []string{"memory", "--fast"}, "bench: flag provided but not defined: -fast; --help lists the flags\n"},

@@ -29,7 +29,7 @@ func measureAll(ctx context.Context, o options, stdout, progress io.Writer) (err
 		}()
 	}
 	for _, s := range o.suites {
-		results, err := s.run(ctx, sc, progress)
+		results, err := s.measure(ctx, sc, progress)
 		if err != nil {
 			return err
 		}
@@ -43,6 +43,18 @@ func measureAll(ctx context.Context, o options, stdout, progress io.Writer) (err
 		}
 	}
 	return nil
+}
+
+// measure runs a suite with what it needs.
+func (s *suite) measure(ctx context.Context, sc scale, progress io.Writer) ([]result, error) {
+	if s.open != nil {
+		stop, err := s.open(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("start what suite %s needs: %w", s.name, err)
+		}
+		defer stop()
+	}
+	return s.run(ctx, sc, progress)
 }
 
 func startProfile(path string) (stop func() error, err error) {

@@ -11,10 +11,12 @@ import (
 type suite struct {
 	name, about string
 	measures    func(scale) []measure
+	// open starts what the suite needs, and returns how to stop it. nil: it needs nothing.
+	open func(context.Context) (stop func(), err error)
 }
 
 // suites are all suites, in the order of the help text.
-var suites = []*suite{&memorySuite, &flowsSuite, &fileSuite}
+var suites = []*suite{&memorySuite, &flowsSuite, &fileSuite, &redisSuite}
 
 func suiteNamed(name string) (*suite, error) {
 	for _, s := range suites {
@@ -61,11 +63,16 @@ type scale struct {
 	fileJobs int // on disk
 	slowJobs int // of peers on disk
 	fileRuns int // of flows on disk
+
+	// On a server everything takes longer.
+	redisJobs, redisRuns, redisSamples int
 }
 
 var (
-	fullScale  = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000, fileJobs: 50_000, slowJobs: 5000, fileRuns: 3000}
-	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500, fileJobs: 20_000, slowJobs: 2000, fileRuns: 1000}
+	fullScale = scale{rounds: 7, jobs: 1_000_000, runs: 30_000, slowRuns: 500, samples: 2000,
+		redisJobs: 50_000, redisRuns: 3000, redisSamples: 500, fileJobs: 50_000, slowJobs: 5000, fileRuns: 3000}
+	quickScale = scale{rounds: 3, jobs: 300_000, runs: 10_000, slowRuns: 150, samples: 500,
+		redisJobs: 10_000, redisRuns: 500, redisSamples: 100, fileJobs: 20_000, slowJobs: 2000, fileRuns: 1000}
 )
 
 // measure is a piece of work that several contestants do.

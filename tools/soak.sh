@@ -13,6 +13,6 @@ round=0
 while [ "$(date +%s)" -lt "$end" ]; do
 	round=$((round + 1))
 	printf '== soak, round %d\n' "$round"
-	go run ./tools/testrun $race -shuffle=on
+	go run ./tools/testenv -- go run ./tools/testrun $race -shuffle=on
 done
 printf '%d rounds without a failure\n' "$round"

@@ -42,6 +42,7 @@ tidy() {
 	for m in $modules; do
 		sibling=${m%%=*}
 		[ "$sibling" != "$self" ] || continue
+		[ "${1##*/}" = go.mod ] || continue # pinned tools know nothing of us
 		grep -q "$sibling v" "$1" || go mod edit -require="$sibling@v0.0.0" "$tmp/new.mod"
 		go mod edit -replace="$m" "$tmp/new.mod"
 	done
