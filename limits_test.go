@@ -103,14 +103,14 @@ func TestNoMoreRunsThanTheFlowAllowsAreInProgressOnAllInstances(t *testing.T) {
 			runs = append(runs, w.start(apps[i%3], fmt.Sprint(i), 0))
 		}
 		time.Sleep(time.Second)
-		if st, err := runs[9].Status(t.Context()); err != nil || !st.Held || st.Paused || st.Status != flow.StatusRunning {
-			t.Errorf("the last run is %+v, %v; want it held", st, err)
+		if st, err := runs[9].Status(t.Context()); err != nil || !st.Waiting || st.Paused || st.Status != flow.StatusRunning {
+			t.Errorf("the last run is %+v, %v; want it waiting", st, err)
 		}
 		if err := apps[0].ResumeRun(t.Context(), runs[9].ID()); err != nil {
 			t.Error(err)
 		}
-		if st, err := runs[9].Status(t.Context()); err != nil || !st.Held {
-			t.Errorf("resuming a run that is held lets it begin: %+v, %v", st, err)
+		if st, err := runs[9].Status(t.Context()); err != nil || !st.Waiting {
+			t.Errorf("resuming a run that waits lets it begin: %+v, %v", st, err)
 		}
 		for i, r := range runs {
 			if got, err := r.Wait(t.Context()); got != fmt.Sprint(i) || err != nil {
@@ -119,7 +119,7 @@ func TestNoMoreRunsThanTheFlowAllowsAreInProgressOnAllInstances(t *testing.T) {
 		}
 		for r, err := range runs[9].Events(t.Context(), 0) {
 			if err != nil || r.Type == flow.RecordFlowResumed {
-				t.Errorf("the log of a held run has %s, %v", r.Type, err)
+				t.Errorf("the log of a run that waited has %s, %v", r.Type, err)
 			}
 		}
 		if w.saw().most != 2 || time.Duration(len(runs))*time.Minute/2 > w.saw().beganAt[9]+time.Minute {
@@ -261,7 +261,7 @@ func TestDebounceStartsTheLastOfABurst(t *testing.T) {
 	})
 }
 
-func TestARunThatIsCanceledWhileItIsHeldLeavesItsPlace(t *testing.T) {
+func TestARunThatIsCanceledWhileItWaitsLeavesItsPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newLimited(t, flow.Limits{MaxRuns: 1})

@@ -27,8 +27,8 @@ type RunStatus struct {
 	Labels         map[string]string `json:"labels,omitempty"`
 	Error          string            `json:"error,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
-	Held           bool              `json:"held,omitempty"`   // it waits for the limits of its flow to let it begin: see [flow.Limit]
-	Parent         string            `json:"parent,omitempty"` // the run whose step waits for this one
+	Waiting        bool              `json:"waiting,omitempty"` // for the limits of its flow to let it begin: see [flow.Limit]
+	Parent         string            `json:"parent,omitempty"`  // the run whose step waits for this one
 	Version        adapter.Version   `json:"_version"`
 }
 
@@ -102,7 +102,7 @@ func (a *App) statuses(ctx context.Context, docs []adapter.Doc) ([]RunStatus, er
 			RunID: s.RunID, Flow: s.Flow, Definition: s.Definition, Status: s.Status, Epoch: s.Epoch,
 			StartedAt: time.UnixMilli(s.StartedAt), StepCount: s.StepCount, CompletedSteps: s.CompletedSteps,
 			Key: s.Key, Labels: s.Labels, Error: s.Error, Version: s.Version,
-			Paused: s.Paused, Held: s.Held, Parent: s.Parent,
+			Paused: s.Paused, Waiting: s.Waiting, Parent: s.Parent,
 		}
 		if s.CompletedAt != 0 {
 			list[i].CompletedAt = time.UnixMilli(s.CompletedAt)

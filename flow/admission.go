@@ -19,13 +19,13 @@ func Limit(l Limits) FlowOption {
 
 // Admission is the place of a run among those that the limits of its flow count.
 type Admission struct {
-	Key  string `json:"key,omitempty"`  // of the run, by the limits' expression
-	Held bool   `json:"held,omitempty"` // it has not been admitted
-	Due  int64  `json:"due,omitempty"`  // it begins no earlier, Unix milliseconds
-	Left bool   `json:"left,omitempty"` // it has ended, and is not counted any more
+	Key   string `json:"key,omitempty"`   // of the run, by the limits' expression
+	Waits bool   `json:"waits,omitempty"` // to be admitted
+	Due   int64  `json:"due,omitempty"`   // it begins no earlier, Unix milliseconds
+	Left  bool   `json:"left,omitempty"`  // it has ended, and is not counted any more
 }
 
-// restarted returns the place of a run that begins again: it is counted as it was, and not held.
+// restarted returns the place of a run that begins again: it is counted as it was, and does not wait.
 func (a *Admission) restarted() *Admission {
 	if a == nil {
 		return nil
@@ -33,9 +33,9 @@ func (a *Admission) restarted() *Admission {
 	return &Admission{Key: a.Key, Left: a.Left}
 }
 
-// Held reports whether the run waits to be admitted.
-func (s *State) Held() bool {
-	return s.Status == StatusRunning && s.Admission != nil && s.Admission.Held
+// Waits reports whether the run has not begun, because it waits to be admitted.
+func (s *State) Waits() bool {
+	return s.Status == StatusRunning && s.Admission != nil && s.Admission.Waits
 }
 
 // MustLeave reports whether the run has ended, and may still be counted.
@@ -67,27 +67,26 @@ func (d *Definition) LimitKey(input json.RawMessage) (string, error) {
 	return key, nil
 }
 
-// hold begins a run that has to be admitted.
-func (t *transition) hold(b Beginning) error {
+// line makes a run wait to be admitted.
+func (t *transition) line(b Beginning) error {
 	key, err := t.def.LimitKey(b.Input)
 	if err != nil {
 		return err
 	}
-	t.s.Paused = true
-	t.s.Admission = &Admission{Key: key, Held: true}
+	t.s.Admission = &Admission{Key: key, Waits: true}
 	if !b.Due.IsZero() {
 		t.s.Admission.Due = b.Due.UnixMilli()
 	}
 	return nil
 }
 
-// Admit lets a run begin that was held. It is stale for any other.
+// Admit lets a run begin that waits. It is stale for any other.
 type Admit struct {
 	Due time.Time // it begins no earlier; zero: at once
 }
 
 func (a Admit) decide(t *transition) Verdict {
-	if !t.s.Held() {
+	if !t.s.Waits() {
 		return Stale
 	}
 	due := a.Due
@@ -95,7 +94,6 @@ func (a Admit) decide(t *transition) Verdict {
 		due = own
 	}
 	t.s.Admission = &Admission{Key: t.s.Admission.Key}
-	t.s.Paused = false
 	t.record(adapter.Record{Type: RecordFlowAdmitted, Causes: []uint64{t.s.Input}})
 	t.start(due)
 	return Accepted

@@ -452,7 +452,7 @@ func (s *State) Fenced(t Token) bool {
 
 // FirstTimer returns when the first timer is due, in Unix milliseconds; 0: there is none.
 func (s *State) FirstTimer() int64 {
-	if len(s.Timers) == 0 || s.Status != StatusRunning || s.Stopped() {
+	if len(s.Timers) == 0 || s.Status != StatusRunning || s.Held() {
 		return 0
 	}
 	return s.Timers[0].At

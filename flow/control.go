@@ -194,7 +194,7 @@ func (p Pause) decide(t *transition) Verdict {
 	if t.s.Status != StatusRunning || *flag {
 		return Stale
 	}
-	if !t.s.Stopped() {
+	if !t.s.Held() {
 		t.record(adapter.Record{Type: RecordFlowPaused, Key: p.Reason})
 	}
 	*flag = true
@@ -212,11 +212,11 @@ func (r Resume) decide(t *transition) Verdict {
 	if r.Flow {
 		flag = &t.s.FlowPaused
 	}
-	if t.s.Status != StatusRunning || !*flag || (!r.Flow && t.s.Held()) {
+	if t.s.Status != StatusRunning || !*flag || (!r.Flow && t.s.Waits()) {
 		return Stale
 	}
 	*flag = false
-	if t.s.Stopped() {
+	if t.s.Held() {
 		return Accepted
 	}
 	t.record(adapter.Record{Type: RecordFlowResumed})

@@ -14,7 +14,7 @@ const MaxDeliveries = 6
 
 // MayRun reports whether a worker runs the handler for a delivery of t. Everything else it discards; resuming a paused run
 // dispatches again.
-func MayRun(s *State, t Token) bool { return s != nil && !s.Stopped() && s.Scheduled(t) != nil }
+func MayRun(s *State, t Token) bool { return s != nil && !s.Held() && s.Scheduled(t) != nil }
 
 // SettleAs returns how a delivery is settled once the commit of its outcome is known to be applied, or known to be stale.
 func SettleAs(v Verdict, failed bool) adapter.Verdict {
@@ -67,7 +67,7 @@ func (s *State) NextLook(now time.Time) time.Time {
 	if s.unfinished() {
 		return now.Add(wait)
 	}
-	if s.Status.Ended() || s.Stopped() {
+	if s.Status.Ended() || s.Held() {
 		return time.Time{}
 	}
 	busy, waits, first := s.work()
@@ -83,7 +83,7 @@ func (s *State) NextLook(now time.Time) time.Time {
 // Seeks reports whether the run waits for nothing but events from outside, and may have missed some.
 func (s *State) Seeks() bool {
 	busy, waits, _ := s.work()
-	return waits && !busy && !s.Sought && !s.Stopped() && !s.Status.Ended()
+	return waits && !busy && !s.Sought && !s.Held() && !s.Status.Ended()
 }
 
 // work returns whether the run is busy with work that can get lost, when the first of it is due, and whether it waits for
@@ -115,5 +115,5 @@ func (s *State) work() (busy, waits bool, first int64) {
 // unfinished reports whether other runs have to hear of this one, or to be started for it, whatever its status, or whether
 // the limits of its flow have to let it begin, or to forget it.
 func (s *State) unfinished() bool {
-	return len(s.Launches) > 0 || s.Status.Ended() && s.Parent != nil && !s.Parent.Told || s.Held() || s.MustLeave()
+	return len(s.Launches) > 0 || s.Status.Ended() && s.Parent != nil && !s.Parent.Told || s.Waits() || s.MustLeave()
 }

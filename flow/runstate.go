@@ -78,7 +78,7 @@ type State struct {
 }
 
 // Held reports whether the run is paused, by itself or with its flow.
-func (s *State) Stopped() bool { return s.Paused || s.FlowPaused }
+func (s *State) Held() bool { return s.Paused || s.FlowPaused }
 
 // Scope is what has happened in one place: in the run itself, or in one item of a group.
 type Scope struct {

@@ -49,7 +49,7 @@ func (t *transition) dropTimers(which func(*Timer) bool) {
 type Fire struct{}
 
 func (Fire) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning || t.s.Stopped() {
+	if t.s.Status != StatusRunning || t.s.Held() {
 		return Stale
 	}
 	fired := false
@@ -105,7 +105,7 @@ func (t *transition) fire(tm Timer) {
 func (s *State) NextWake(now time.Time) (wake, look time.Time) {
 	look = s.NextLook(now)
 	wake = look
-	if s.Status == StatusRunning && !s.Stopped() && len(s.Timers) > 0 {
+	if s.Status == StatusRunning && !s.Held() && len(s.Timers) > 0 {
 		if at := time.UnixMilli(s.Timers[0].At); wake.IsZero() || at.Before(wake) {
 			wake = at
 		}

@@ -123,7 +123,7 @@ type Beginning struct {
 	Input   json.RawMessage
 	Parent  *Token            // the step of another run that waits for this one
 	Due     time.Time         // when its start steps begin; zero: at once
-	Held    bool              // it begins when it is admitted: see [Admit]
+	Limited bool              // it begins when it is admitted: see [Admit]
 	Headers map[string]string // for its jobs
 	Paused  bool              // its flow is paused
 }
@@ -141,8 +141,8 @@ func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes)
 	}
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
-	if b.Held {
-		return s, t.hold(b)
+	if b.Limited {
+		return s, t.line(b)
 	}
 	t.start(b.Due)
 	t.finish()
@@ -316,7 +316,7 @@ func (t *transition) dispatch(p *place, step string, it *Iteration) {
 	if step := t.def.Step(step); step.External && step.Timeout > 0 {
 		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
-	if !t.s.Stopped() {
+	if !t.s.Held() {
 		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
 	}
 }

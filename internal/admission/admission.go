@@ -1,4 +1,4 @@
-// Package admission decides which runs of a flow with limits may begin. A run is a document before it is admitted: it is held,
+// Package admission decides which runs of a flow with limits may begin. A run is a document before it is admitted: it waits,
 // and may be found, waited for and cancelled like any other.
 //
 // A [Gate] counts the runs of a flow, or those of one key of it, in a document of its own. With it, in the same partition, are

@@ -11,15 +11,15 @@ import (
 	"github.com/nvent-go/nvent/internal/admission"
 )
 
-// A run of a flow with limits begins held, and asks the gates of its flow to let it in, one after the other; when it has ended
-// it leaves them, and those that are let in in its place are told. Each is a partition of its own: a run that is held goes on
+// A run of a flow with limits waits from its beginning, and asks the gates of its flow to let it in, one after the other; when it has ended
+// it leaves them, and those that are let in in its place are told. Each is a partition of its own: a run that waits goes on
 // asking, and one that has ended goes on leaving, whatever crashes in between.
 
 // admit asks the gates of a run to let it in. refused is the run that is in the way of one that will not be.
 func (e *Engine) admit(ctx context.Context, run string) (refused string, err error) {
 	fail := func(err error) (string, error) { return "", fmt.Errorf("admit run %s: %w", run, err) }
 	s, gates, err := e.gates(ctx, run)
-	if err != nil || s == nil || !s.Held() {
+	if err != nil || s == nil || !s.Waits() {
 		if err != nil {
 			return fail(err)
 		}
@@ -133,7 +133,7 @@ func (e *Engine) inProgress(ctx context.Context, def *flow.Definition, input []b
 // admissionAgain does what the limits of a flow still have to do for a run.
 func (e *Engine) admissionAgain(run string, s *flow.State) {
 	switch {
-	case s.Held():
+	case s.Waits():
 		e.later(func(ctx context.Context) error {
 			_, err := e.admit(ctx, run)
 			return err

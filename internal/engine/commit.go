@@ -280,7 +280,8 @@ func after(now time.Time, ttl time.Duration) time.Time {
 func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	sum := c.begin
 	if sum == nil {
-		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch && c.before.Stopped() == c.work.Stopped() {
+		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch && c.before.Held() == c.work.Held() &&
+			c.before.Waits() == c.work.Waits() {
 			return nil, nil
 		}
 		docs, err := e.Store.Get(ctx, CollectionRuns, c.box.run)
@@ -296,7 +297,7 @@ func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	}
 	s := c.work
 	sum.Status, sum.Epoch, sum.CompletedSteps, sum.Definition = s.Status, s.Epoch, s.CompletedSteps(), s.Definition
-	sum.CompletedAt, sum.Error, sum.Paused, sum.Held = 0, "", s.Stopped() && !s.Held(), s.Held()
+	sum.CompletedAt, sum.Error, sum.Paused, sum.Waiting = 0, "", s.Held(), s.Waits()
 	if s.Status.Ended() {
 		sum.CompletedAt = c.now.UnixMilli()
 		sum.Error = failureOf(c.out.Records)

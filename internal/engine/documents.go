@@ -64,8 +64,8 @@ type Summary struct {
 	Label          []string          `json:"label,omitempty"` // Labels as "name=value", for the index
 	Error          string            `json:"error,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
-	Held           bool              `json:"held,omitempty"`   // it waits for the limits of its flow to let it begin
-	Parent         string            `json:"parent,omitempty"` // the run whose step waits for this one
+	Waiting        bool              `json:"waiting,omitempty"` // for the limits of its flow to let it begin
+	Parent         string            `json:"parent,omitempty"`  // the run whose step waits for this one
 	Version        adapter.Version   `json:"-"`
 }
 
@@ -87,7 +87,7 @@ func (s *Summary) encode() json.RawMessage {
 	w.OmitStrings("label", s.Label)
 	w.OmitString("error", s.Error)
 	w.OmitBool("paused", s.Paused)
-	w.OmitBool("held", s.Held)
+	w.OmitBool("waiting", s.Waiting)
 	w.OmitString("parent", s.Parent)
 	w.End('}')
 	return w.Finish()
@@ -126,8 +126,8 @@ func (s *Summary) read(body []byte) bool {
 			s.Error = r.String()
 		case "paused":
 			s.Paused = r.Bool()
-		case "held":
-			s.Held = r.Bool()
+		case "waiting":
+			s.Waiting = r.Bool()
 		case "parent":
 			s.Parent = r.String()
 		default:

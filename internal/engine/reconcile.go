@@ -211,7 +211,7 @@ func (e *Engine) take(ctx context.Context, d adapter.Doc) ([]openWork, error) {
 		}
 	}
 	var work []openWork
-	if own.Stopped() {
+	if own.Held() {
 		return nil, nil
 	}
 	for t, it := range own.OpenTokens(run) {

@@ -106,7 +106,7 @@ func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage
 	}
 	work, err := def.Begin(b.run, flow.Beginning{
 		Input: input, Parent: o.Parent, Due: due, Headers: o.Headers, Paused: e.pauses.has(def.Name()),
-		Held: def.Limits() != nil && o.Parent == nil,
+		Limited: def.Limits() != nil && o.Parent == nil,
 	}, now, out)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage
 	b.set(nil, adapter.Absent, def)
 	sum := &Summary{
 		RunID: b.run, Flow: def.Name(), StartedAt: now.UnixMilli(), StepCount: len(def.Steps()),
-		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels), Paused: work.Stopped() && !work.Held(), Held: work.Held(),
+		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels), Paused: work.Held(), Waiting: work.Waits(),
 	}
 	if o.Parent != nil {
 		sum.Parent = o.Parent.Run
