@@ -65,6 +65,22 @@ func (a *App) ResumeRun(ctx context.Context, id string) error {
 	return a.engine.ResumeRun(ctx, id)
 }
 
+// PauseFlow pauses a flow on all instances: its runs are paused, and those that start later begin paused. When it returns nil
+// the pause is in the store, and the runs that this instance found are paused; other instances follow within seconds.
+func (a *App) PauseFlow(ctx context.Context, name, why string) error {
+	return a.engine.SetFlowPaused(ctx, name, true, why)
+}
+
+// ResumeFlow ends the pause of a flow. Runs that are paused by themselves stay so.
+func (a *App) ResumeFlow(ctx context.Context, name string) error {
+	return a.engine.SetFlowPaused(ctx, name, false, "")
+}
+
+// FlowPaused reports whether a flow is paused, and why.
+func (a *App) FlowPaused(ctx context.Context, name string) (paused bool, why string, err error) {
+	return a.engine.FlowPaused(ctx, name)
+}
+
 // SendEvent sends an event from outside to the steps, of any run of any flow, that await it ([flow.ForEvent]), and keeps it
 // for those that begin to wait later and look back. With a key a second event of the same name and key is the same event.
 // It returns how many steps it woke. When it returns nil the event is in the store. An event that no flow awaits is dropped.

@@ -56,19 +56,24 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	case AwaitSchedule:
 		at = a.next(t.now)
 	default:
-		reg.Value = t.s.Keys[step.Name]
+		reg.Value = t.s.Keys[awaitKey(step.Name, phase)]
 		if a.Timeout > 0 {
 			at = t.now.Add(time.Duration(a.Timeout))
 		}
 	}
 	if !at.IsZero() {
-		reg.At = at.UnixMilli()
+		reg.At = noEarlier(at)
 	}
 	it.Phase, it.RunAt = phase, 0
 	r.Type, r.Key, r.Data = RecordAwaitRegistered, a.Type, raw(reg)
 	it.Await = t.record(r)
 	if err != nil {
-		t.awaitFailed(p, step, it, err.Error())
+		tok, seq := t.token(p, step.Name, it), it.Await
+		t.later = append(t.later, func() {
+			if p, _, it := t.find(tok); it != nil && it.Await == seq {
+				t.awaitFailed(p, step, it, err.Error())
+			}
+		})
 		return
 	}
 	if !at.IsZero() {
@@ -76,7 +81,7 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	}
 	switch a.Type {
 	case AwaitEvent:
-		if s, ok := t.s.Seen[sightKey(p.path, step.Name)]; ok && !time.UnixMilli(s.At).Before(t.now.Add(-a.lookBack())) {
+		if s, ok := p.scope.Seen[awaitKey(step.Name, phase)]; ok && !time.UnixMilli(s.At).Before(t.now.Add(-a.lookBack())) {
 			t.resolve(p, step, it, nil, s.Seq, s.To)
 			return
 		}
@@ -95,10 +100,20 @@ func (a *awaiting) due(now time.Time, payload json.RawMessage) (time.Time, error
 	return evalTime(a.until, a.Until, "", payload)
 }
 
-func sightKey(scope, step string) string { return scope + "|" + step }
+// awaitKey names an await of a flow.
+func awaitKey(step string, phase Phase) string { return step + "/" + string(phase) }
 
-// closeAwait says that an iteration does not wait any more.
+// closeAwait ends the wait of an iteration.
 func (t *transition) closeAwait(step *Step, it *Iteration) {
+	t.unregister(step, it)
+	it.Await = 0
+}
+
+// unregister says that an iteration does not wait for an event any more, if it does.
+func (t *transition) unregister(step *Step, it *Iteration) {
+	if it.Await == 0 {
+		return
+	}
 	a := step.Before
 	if it.Phase == PhaseAfter {
 		a = step.After
@@ -106,7 +121,6 @@ func (t *transition) closeAwait(step *Step, it *Iteration) {
 	if a != nil && a.Type == AwaitEvent {
 		t.out.Awaits = append(t.out.Awaits, AwaitChange{Seq: it.Await, Closed: true})
 	}
-	it.Await = 0
 }
 
 // awaitDue resolves an await of a time, or ends one whose time is over.
@@ -189,7 +203,7 @@ func (t *transition) resolve(p *place, step *Step, it *Iteration, payload json.R
 	}
 	ways := make([]emitted, 0, len(it.Held)+1)
 	for _, h := range it.Held {
-		e := emitted{event: h.Event, seq: h.Seq, to: h.To, by: h.Origin, origin: "held"}
+		e := emitted{event: h.Event, seq: h.Seq, to: h.To, sights: h.Sights, by: h.Origin, origin: "held"}
 		if h.Group != nil {
 			e.group = h.Group.clone()
 		}
@@ -207,35 +221,52 @@ func (t *transition) resolve(p *place, step *Step, it *Iteration, payload json.R
 	t.succeed(p, step, it.N, append(ways, resolved))
 }
 
-// sighted tells awaits of the same scope that an event they wait for has been emitted.
-func (t *transition) sighted(p *place, e *emitted) {
-	for _, step := range t.def.awaited[e.event] {
-		for _, a := range []*awaiting{step.Before, step.After} {
-			if a == nil || a.Type != AwaitEvent || a.Event != e.event || !a.matches(e.payload, t.s.Keys[step.Name]) {
+// sights returns the awaits that an event with this payload resolves, wherever they are in its scope.
+func (t *transition) sights(event string, payload json.RawMessage) (list []Sight) {
+	for _, step := range t.def.awaited[event] {
+		for phase, a := range step.awaits() {
+			if a.Type != AwaitEvent || a.Event != event || !a.matches(payload, t.s.Keys[awaitKey(step.Name, phase)]) {
 				continue
 			}
-			if t.s.Seen == nil {
-				t.s.Seen = map[string]Sighting{}
+			sight := Sight{Step: step.Name, Phase: phase}
+			if phase == PhaseAfter {
+				var err error
+				if sight.To, err = t.vias(step.resolvedEvent, payload); err != nil {
+					continue // the await goes on: this is not an event that it can use
+				}
 			}
-			to, err := t.vias(step.resolvedEvent, e.payload)
-			if err != nil {
-				continue // the await goes on: this is not an event that it can use
-			}
-			t.s.Seen[sightKey(p.path, step.Name)] = Sighting{e.seq, t.now.UnixMilli(), to}
-			t.wake(p, step, a, e.seq, to)
+			list = append(list, sight)
 		}
+	}
+	return list
+}
+
+// sighted tells awaits of the same scope that an event they wait for has been emitted.
+func (t *transition) sighted(p *place, e *emitted) {
+	for _, sight := range e.sights {
+		step := t.def.Step(sight.Step)
+		if p.scope.Seen == nil {
+			p.scope.Seen = map[string]Sighting{}
+		}
+		p.scope.Seen[awaitKey(step.Name, sight.Phase)] = Sighting{e.seq, t.now.UnixMilli(), sight.To}
+		seq, path := e.seq, p.path
+		t.later = append(t.later, func() {
+			if p := t.place(path); p != nil {
+				t.wake(p, step, sight.Phase, seq, sight.To)
+			}
+		})
 	}
 }
 
 // wake resolves the awaits of a step in a scope.
-func (t *transition) wake(p *place, step *Step, a *awaiting, seq uint64, to []Via) {
+func (t *transition) wake(p *place, step *Step, phase Phase, seq uint64, to []Via) {
 	for {
 		st := p.scope.step(step.Name)
 		if st == nil || t.s.Status != StatusRunning {
 			return
 		}
 		i := slices.IndexFunc(st.Iters, func(it Iteration) bool {
-			return it.Await != 0 && (it.Phase == PhaseBefore && a == step.Before || it.Phase == PhaseAfter && a == step.After)
+			return it.Await != 0 && it.Phase == phase
 		})
 		if i < 0 {
 			return

@@ -21,6 +21,7 @@ func Call[E, CI, CO any](
 	s := d.add(name, h, []AnyEvent{e}, o)
 	if child == nil {
 		d.problem(name, "flow.Call got nil instead of a flow", "pass the flow that it calls")
+		s.def.Config.Flow = d.name // stands in, so that nothing is reported that follows from this
 		return &StepRef[CO]{d, name}
 	}
 	s.def.Config.Flow = child.Name()

@@ -23,7 +23,7 @@ func (t *transition) startChild(p *place, step *Step, it *Iteration, mapped json
 	if step.Timeout > 0 {
 		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
-	if !t.s.Paused {
+	if !t.s.Held() {
 		t.out.Children = append(t.out.Children, ChildStart{Token: t.token(p, step.Name, it), Flow: step.Flow, Input: seq})
 	}
 }

@@ -302,14 +302,40 @@ func (d *Definition) Missing(s *State, in Input) Needs {
 		for _, t := range s.Timers {
 			n.path(d, s, t.Scope)
 		}
-	case Cancel, Resume, Fill:
+	case Cancel, Resume, Fill, Restart:
 		n.live(d, s, &s.Scope)
-	case Restart:
-		if in.Failed {
-			n.live(d, s, &s.Scope)
-		}
+	}
+	if d.mayEnd(s, in) {
+		n.live(d, s, &s.Scope)
 	}
 	return n
+}
+
+// mayEnd reports whether an input may fail the run, so that what is open anywhere has to be taken back.
+func (d *Definition) mayEnd(s *State, in Input) bool {
+	var it *Iteration
+	attempts := 0
+	at := func(t Token) {
+		if step := d.Step(t.Step); step != nil {
+			it, attempts = s.OpenIteration(t), step.Attempts
+		}
+	}
+	switch in := in.(type) {
+	case Outcome:
+		at(in.Token)
+		return it != nil && (d.fallible || in.Err != nil && (in.Err.Final || it.Attempt >= attempts))
+	case ChildEnded:
+		at(in.Token)
+		return it != nil && (d.fallible || in.Status == StatusCanceled || in.Status != StatusCompleted && it.Attempt >= attempts)
+	case Lost:
+		at(in.Token)
+		return it != nil && it.Crashes+max(in.Deliveries, 1) >= in.Max
+	case Fire:
+		return true
+	case Arrived, Signal:
+		return d.fallible
+	}
+	return false
 }
 
 // MissingAt returns what has to be loaded before the scope of a token can be looked at.
@@ -426,7 +452,7 @@ func (s *State) Fenced(t Token) bool {
 
 // FirstTimer returns when the first timer is due, in Unix milliseconds; 0: there is none.
 func (s *State) FirstTimer() int64 {
-	if len(s.Timers) == 0 || s.Status != StatusRunning || s.Paused {
+	if len(s.Timers) == 0 || s.Status != StatusRunning || s.Held() {
 		return 0
 	}
 	return s.Timers[0].At

@@ -192,7 +192,11 @@ func (a *analysis) checkEmits(name string, c StepConfig) {
 			a.report(Problem{Step: name, What: what, Fix: fix})
 		}
 		if slices.Index(all, event) < i {
-			a.report(Problem{Step: name, What: fmt.Sprintf("it declares event %q twice", event), Fix: "keep one"})
+			fix := "keep one"
+			if slices.Contains(c.Emits, event) && slices.Contains(c.EmitsAll, event) {
+				fix = "keep it in emits, for one at a time, or in emitsAll, for many items at once"
+			}
+			a.report(Problem{Step: name, What: fmt.Sprintf("it declares event %q twice", event), Fix: fix})
 		}
 	}
 }
@@ -242,6 +246,9 @@ func checkRetry(r Retry, timeout Duration) []Problem {
 // orList returns "a, b or c".
 func orList(choices []string) string {
 	last := len(choices) - 1
+	if last == 0 {
+		return choices[0]
+	}
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 

@@ -20,7 +20,7 @@ func (c Cancel) decide(t *transition) Verdict {
 	t.dropOpen(false)
 	t.s.Epoch++
 	t.s.Status = StatusCanceling
-	t.s.Paused = false
+	t.s.Paused, t.s.FlowPaused = false, false
 	t.s.Reason = c.Reason
 	return Accepted
 }
@@ -49,6 +49,8 @@ type Restart struct {
 	// Epoch is the one that is to be over: a restart that is decided again because nobody knows whether it was committed
 	// must not happen twice. 0: whichever it is.
 	Epoch int
+	// Paused: its flow is paused.
+	Paused bool
 }
 
 func (r Restart) decide(t *transition) Verdict {
@@ -56,6 +58,7 @@ func (r Restart) decide(t *transition) Verdict {
 		return Stale
 	}
 	if r.Failed {
+		t.s.FlowPaused = r.Paused
 		return t.restartFailed(r.Input)
 	}
 	t.dropOpen(false)
@@ -65,7 +68,7 @@ func (r Restart) decide(t *transition) Verdict {
 	}
 	*s = State{Format: s.Format, Flow: s.Flow, Definition: s.Definition, Status: StatusRunning, Epoch: s.Epoch + 1,
 		Seq: s.Seq, Input: s.Input, Headers: s.Headers, NextGroup: s.NextGroup, Keys: s.Keys, Launches: s.Launches,
-		Parent: s.Parent}
+		Parent: s.Parent, FlowPaused: r.Paused}
 	if s.Parent != nil {
 		s.Parent.Told = false
 	}
@@ -102,6 +105,7 @@ func (t *transition) restartFailed(input json.RawMessage) Verdict {
 		}
 		t.reopen(p, input, seq)
 	}
+	t.out.Again = true // groups may have room
 	t.settle(t.root())
 	return Accepted
 }
@@ -177,25 +181,44 @@ func (s *State) CanEditInput() error {
 }
 
 // Pause stops dispatching: what runs goes on and its outcomes count, but nothing new is dispatched and no timer fires.
-type Pause struct{ Reason string }
+type Pause struct {
+	Reason string
+	Flow   bool // its flow is paused: it ends with the pause of the flow
+}
 
 func (p Pause) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning || t.s.Paused {
+	flag := &t.s.Paused
+	if p.Flow {
+		flag = &t.s.FlowPaused
+	}
+	if t.s.Status != StatusRunning || *flag {
 		return Stale
 	}
-	t.s.Paused = true
-	t.record(adapter.Record{Type: RecordFlowPaused, Key: p.Reason})
+	if !t.s.Held() {
+		t.record(adapter.Record{Type: RecordFlowPaused, Key: p.Reason})
+	}
+	*flag = true
 	return Accepted
 }
 
-// Resume ends a pause: what is open is dispatched, and timers that came due meanwhile fire.
-type Resume struct{}
+// Resume ends a pause: what is open is dispatched, and timers that came due meanwhile fire. A run that is paused both by
+// itself and with its flow goes on when both pauses have ended.
+type Resume struct {
+	Flow bool // of its flow
+}
 
-func (Resume) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning || !t.s.Paused {
+func (r Resume) decide(t *transition) Verdict {
+	flag := &t.s.Paused
+	if r.Flow {
+		flag = &t.s.FlowPaused
+	}
+	if t.s.Status != StatusRunning || !*flag {
 		return Stale
 	}
-	t.s.Paused = false
+	*flag = false
+	if t.s.Held() {
+		return Accepted
+	}
 	t.record(adapter.Record{Type: RecordFlowResumed})
 	t.s.EachOpen(t.run, func(tok Token, it *Iteration) bool {
 		switch it.Phase {

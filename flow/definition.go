@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ type Definition struct {
 	feeds       map[string][]*Step // the collect steps that get what comes of the items of a group of an event
 	partial     map[string]bool    // events of groups that go on without items that fail
 	awaited     map[string][]*Step // the steps that await an event
+	fallible    bool               // it has expressions that may fail while the run goes on
 }
 
 // Step is a step of a [Definition].
@@ -108,10 +110,22 @@ func (s *Step) AwaitsSignal() bool {
 // AwaitedEvents calls f with every event that steps wait for, and the field that must match, "" if none must.
 func (d *Definition) AwaitedEvents(f func(event, field string)) {
 	for _, s := range d.steps {
-		for _, a := range []*awaiting{s.Before, s.After} {
-			if a != nil && a.Type == AwaitEvent {
+		for _, a := range s.awaits() {
+			if a.Type == AwaitEvent {
 				f(a.Event, a.Field)
 			}
+		}
+	}
+}
+
+// awaits iterates over what the step waits for before and after it runs.
+func (s *Step) awaits() iter.Seq2[Phase, *awaiting] {
+	return func(yield func(Phase, *awaiting) bool) {
+		if s.Before != nil && !yield(PhaseBefore, s.Before) {
+			return
+		}
+		if s.After != nil {
+			yield(PhaseAfter, s.After)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type emitted struct {
 	seq     uint64
 	payload json.RawMessage // nil: not at hand
 	to      []Via
+	sights  []Sight     // the awaits that it resolves
 	group   *GroupState // of an EmitAll
 	part    *Part       // the payloads of its items, where they are not staged
 	// by, origin and ordinal say where it comes from, whatever came first.
@@ -55,6 +56,7 @@ func (t *transition) ways(p *place, step *Step, it *Iteration, o *Outcome) ([]em
 		if w.to, err = t.vias(e.Event, e.Payload); err != nil {
 			return nil, err
 		}
+		w.sights = t.sights(e.Event, e.Payload)
 		ways = append(ways, w)
 	}
 	w, err := t.completion(step, it, o.Result)
@@ -97,7 +99,7 @@ func (t *transition) vias(event string, payload json.RawMessage) ([]Via, error) 
 func hold(ways []emitted) []Held {
 	held := make([]Held, len(ways))
 	for i, w := range ways {
-		held[i] = Held{Event: w.event, Seq: w.seq, To: w.to, Group: w.group}
+		held[i] = Held{Event: w.event, Seq: w.seq, To: w.to, Sights: w.sights, Group: w.group}
 		if w.ordinal >= 0 {
 			held[i].Origin = w.from()
 		}

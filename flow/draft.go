@@ -151,8 +151,10 @@ func (s *stepDraft) setEdges(edges []Connection, report func(what, fix string)) 
 		case !c.named && len(edges) == 1:
 			c.setOn(&edges[0], report)
 			continue
-		case !c.named && len(edges) == 0:
+		case !c.named && len(s.on) == 0:
 			report("flow.When has no effect on a start step", "drop it; a start step always runs")
+			continue
+		case !c.named && len(edges) == 0: // it subscribes to nil, which is reported
 			continue
 		case !c.named:
 			report("flow.When does not say which of the step's events it is about", "use flow.WhenEvent(event, expression)")
@@ -172,10 +174,10 @@ func (s *stepDraft) setEdges(edges []Connection, report func(what, fix string)) 
 	if len(s.repeat) > 1 {
 		report("it has more than one of flow.Each() and flow.First()", "keep one")
 	}
-	if len(s.repeat) > 0 && len(edges) == 0 {
+	if len(s.repeat) > 0 && len(s.on) == 0 {
 		report("flow.Each() and flow.First() have no effect on a start step", "drop them; a start step runs once")
 	}
-	if (s.delay != 0 || s.until != "") && len(edges) == 0 {
+	if (s.delay != 0 || s.until != "") && len(s.on) == 0 {
 		report("flow.Delay and flow.Until have no effect on a start step", "drop them; to start a run later, use nvent.WithDelay")
 	}
 	for i := range edges {

@@ -75,7 +75,8 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 		step, failed := strings.CutSuffix(step, ":failed")
 		step, resolved := strings.CutSuffix(step, ":resolved")
 		if _, known := a.w.Steps[step]; known && resolved {
-			report(fmt.Sprintf("step %q awaits nothing after it has succeeded", step), "", "set its config.awaitAfter, or subscribe to "+StepEvent(step))
+			report(fmt.Sprintf("step %q awaits nothing after it has succeeded", step), "",
+				"set its config.awaitAfter, in Go with flow.AwaitAfter, or subscribe to "+StepEvent(step))
 			return
 		}
 		near := document.Nearest(step, a.steps)
@@ -88,7 +89,7 @@ func (a *analysis) checkSource(from string, report func(what, near, fix string))
 		default:
 			near = StepEvent(near)
 		}
-		report(fmt.Sprintf("the flow has no step %q", step), near, "write step:<name>, or step:<name>:failed")
+		report(fmt.Sprintf("the flow has no step %q", step), near, "write step:<name>, step:<name>:failed or step:<name>:resolved")
 		return
 	}
 	if _, ok := a.w.Steps[from]; ok {

@@ -50,11 +50,16 @@ func (t *transition) openItem(p *place, g *GroupState) bool {
 		return false
 	}
 	c := t.s.chunks.get(ref)
-	switch {
-	case c == nil && n%ChunkItems == 0:
-		c = t.s.chunks.add(ref)
-	case c == nil:
+	if c == nil && n%ChunkItems != 0 {
 		return false
+	}
+	vias, err := t.vias(g.Event, e.payload)
+	if err != nil && !t.def.partial[g.Event] {
+		t.badItem(p, g, n, err)
+		return false
+	}
+	if c == nil {
+		t.s.chunks.add(ref)
 	}
 	c = t.s.chunks.writable(ref)
 	c.Items = append(c.Items, Item{})
@@ -64,12 +69,9 @@ func (t *transition) openItem(p *place, g *GroupState) bool {
 	}
 	g.Next++
 	q := t.child(p, g, n)
-	vias, err := t.vias(g.Event, e.payload)
 	if err != nil {
-		t.badItem(q, g, err)
-		return true
-	}
-	if t.s.Status != StatusRunning {
+		_, seq := t.badRecord(q.path, g, err)
+		t.countItem(q, ItemFailed, seq)
 		return true
 	}
 	used := false
@@ -88,16 +90,22 @@ func (t *transition) openItem(p *place, g *GroupState) bool {
 	return true
 }
 
-// badItem ends an item whose connection has a condition that cannot be evaluated.
-func (t *transition) badItem(q *place, g *GroupState, err error) {
+// badItem fails a group at an item whose connection has a condition that cannot be evaluated. The item is not opened: a
+// restart tries it again.
+func (t *transition) badItem(p *place, g *GroupState, n int, err error) {
+	failure, seq := t.badRecord(childPath(p.path, g.N, n), g, err)
+	path := p.path
+	t.later = append(t.later, func() {
+		if p := t.place(path); p != nil && t.s.Status == StatusRunning {
+			t.failScope(p, failure.Step, failure, seq)
+		}
+	})
+}
+
+func (t *transition) badRecord(scope string, g *GroupState, err error) (Failure, uint64) {
 	step := t.def.subs[g.Event][0].step.Name
-	failure := Failure{Step: step, Error: err.Error(), Attempts: 0}
-	seq := t.record(adapter.Record{Type: RecordStepFailed, Step: step, Scope: q.path, Causes: []uint64{g.Seq}, Data: raw(failure)})
-	if t.def.partial[g.Event] {
-		t.countItem(q, ItemFailed, seq)
-		return
-	}
-	t.failScope(q, step, failure, seq)
+	failure := Failure{Step: step, Error: err.Error()}
+	return failure, t.record(adapter.Record{Type: RecordStepFailed, Step: step, Scope: scope, Causes: []uint64{g.Seq}, Data: raw(failure)})
 }
 
 // countItem ends an item.

@@ -18,7 +18,7 @@ func hash(w Wiring) string {
 // canonical returns an equal document with defaults left out and with everything in a fixed order whose order has no
 // meaning. The order of the connections of one step has one: they are the parameters of its handler.
 func canonical(w Wiring) Wiring {
-	c := Wiring{Name: w.Name, Steps: maps.Clone(w.Steps), Connections: slices.Clone(w.Connections)}
+	c := Wiring{Name: w.Name, Steps: maps.Clone(w.Steps), Connections: slices.Clone(w.Connections), Config: w.Config}
 	slots := map[string]int{}
 	for i, conn := range c.Connections {
 		slots[conn.To]++
@@ -83,6 +83,9 @@ func canonicalAwait(a *Await) *Await {
 	}
 	if canonical, err := adapter.Canonical(c.Default); err == nil {
 		c.Default = canonical
+	}
+	if string(c.Default) == "null" {
+		c.Default = nil
 	}
 	return &c
 }

@@ -53,7 +53,7 @@ func (o Outcome) decide(t *transition) Verdict {
 	}
 	step := t.def.Step(o.Token.Step)
 	var ways []emitted
-	if o.Err == nil {
+	if o.Err == nil && step.Flow == "" { // the way of a call is that of the child's result
 		var err error
 		if ways, err = t.ways(p, step, it, &o); err != nil {
 			o.Err = &AttemptError{Message: err.Error(), Final: true}
@@ -333,6 +333,6 @@ func (e EmittedNow) decide(t *transition) Verdict {
 	base.Type, base.Key, base.Data = RecordEmit, e.Emission.Event, e.Emission.Payload
 	seq := t.record(base)
 	t.deliver(p, &emitted{event: e.Emission.Event, seq: seq, payload: e.Emission.Payload, to: vias, by: step.Name,
-		origin: it.Origin, ordinal: int(seq)})
+		sights: t.sights(e.Emission.Event, e.Emission.Payload), origin: it.Origin, ordinal: int(seq)})
 	return Accepted
 }

@@ -22,7 +22,7 @@ func (a *analysis) checkLevels() {
 				l++
 			}
 			if first >= 0 && l != first {
-				return first, fmt.Sprintf("%q emits it inside of %s, and %q inside of %s", by, groups(first), e, groups(l))
+				return first, fmt.Sprintf("%q emits it %s, and %q emits it %s", by, groups(first), e, groups(l))
 			}
 			first, by = l, e
 		}
@@ -48,8 +48,8 @@ func (a *analysis) checkLevels() {
 			}
 			if found && l != a.levels[step] {
 				a.report(Problem{Connection: i + 1, From: c.From, To: c.To, Step: step,
-					What: fmt.Sprintf("it joins %q, inside of %s, with %q, inside of %s: they never meet", from, groups(a.levels[step]), c.From, groups(l)),
-					Fix:  "collect the items first (repeat: collect; in Go: flow.Collect), and join the end of that step"})
+					What: fmt.Sprintf("it joins %q, %s, with %q, %s: they never meet", from, groups(a.levels[step]), c.From, groups(l)),
+					Fix:  "collect the items first, with repeat: collect or flow.Collect, and join the end of that step"})
 				continue
 			}
 			a.levels[step], from, found = l, c.From, true
@@ -59,12 +59,12 @@ func (a *analysis) checkLevels() {
 	for _, name := range a.steps {
 		l := level(name)
 		if a.w.Steps[name].Config.Returns && l > 0 {
-			a.report(Problem{Step: name, What: fmt.Sprintf("it returns the flow's result inside of %s, where it runs for each item", groups(l)),
+			a.report(Problem{Step: name, What: fmt.Sprintf("it returns the flow's result %s, where it runs for each item", groups(l)),
 				Fix: "collect the items, and return what the collecting step makes of them"})
 		}
 		if c := a.w.Steps[name].Config; c.Partial && !a.collects(name) {
 			a.report(Problem{Step: name, What: "config.partial is set, but it collects nothing",
-				Fix: "set it on the step with repeat: collect (in Go: flow.Collect)"})
+				Fix: "set it on the step that collects: the one with repeat: collect, or of flow.Collect"})
 		}
 	}
 }
@@ -76,25 +76,29 @@ func (a *analysis) collects(step string) bool {
 func groups(level int) string {
 	switch level {
 	case 0:
-		return "no group"
+		return "outside of groups"
 	case 1:
-		return "a group"
+		return "inside of a group"
 	}
-	return fmt.Sprintf("%d groups", level)
+	return fmt.Sprintf("inside of %d groups", level)
 }
 
 // derive computes what the transitions need to know of how the steps are connected.
 func (a *analysis) derive(d *Definition) {
 	d.conditional, d.feeds, d.partial = map[string]bool{}, map[string][]*Step{}, map[string]bool{}
 	d.awaited = map[string][]*Step{}
+	for _, subs := range d.subs {
+		d.fallible = d.fallible || slices.ContainsFunc(subs, func(sub subscription) bool { return sub.cond != nil || sub.until != nil })
+	}
 	for _, s := range d.steps {
 		s.level = a.levels[s.Name]
+		d.fallible = d.fallible || s.Before != nil && s.Before.until != nil || s.After != nil && s.After.until != nil
 		if s.collect {
 			d.collects = append(d.collects, s)
 		}
 		var seen []string
-		for _, w := range []*awaiting{s.Before, s.After} {
-			if w != nil && w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
+		for _, w := range s.awaits() {
+			if w.Type == AwaitEvent && !slices.Contains(seen, w.Event) {
 				d.awaited[w.Event] = append(d.awaited[w.Event], s)
 				seen = append(seen, w.Event)
 			}
@@ -162,8 +166,8 @@ func (d *Definition) addUpstream(a *analysis, event string, c *Step) {
 		for _, slot := range d.byName[by].Slots {
 			d.addUpstream(a, slot.Event, c)
 		}
-		for _, w := range []*awaiting{d.byName[by].Before, d.byName[by].After} {
-			if w != nil && w.Type == AwaitEvent {
+		for _, w := range d.byName[by].awaits() {
+			if w.Type == AwaitEvent {
 				d.addUpstream(a, w.Event, c)
 			}
 		}
@@ -202,5 +206,5 @@ func (s subscription) due(now time.Time, event string, payload []byte) (int64, e
 	if !at.After(now) {
 		return 0, nil
 	}
-	return at.UnixMilli(), nil
+	return noEarlier(at), nil
 }

@@ -38,8 +38,8 @@ func golden(t *testing.T, file, text string) {
 func TestMalformedDocumentsAreRefusedWithEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/malformed/*.[yj]*")
-	if err != nil || len(files) < 30 {
-		t.Fatalf("found %d documents, want at least 30: %v", len(files), err)
+	if err != nil || len(files) < 75 {
+		t.Fatalf("found %d documents, want at least 75: %v", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -143,6 +143,58 @@ func TestMalformedFlowsOfGoAreRefusedWithEverythingThatIsWrong(t *testing.T) {
 			start := flow.Start(f, "place", place)
 			flow.JoinN(f, "charge", 1, []flow.AnyEvent{start.Completed(), packed}, none, flow.Emits(charged))
 			flow.On(f, "pack", charged, ignore[receipt], flow.Emits(packed))
+		},
+		"collect-with-each": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.EmitsAll(placed))
+			flow.Collect(f, "pack", placed, ignore[flow.Group[order]], flow.Each(), flow.Delay(time.Hour))
+		},
+		"collect-nothing": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.EmitsAll(placed, nil), flow.Partial())
+			flow.Collect[order, struct{}](f, "pack", nil, nil)
+		},
+		"group-returns": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.EmitsAll(placed))
+			flow.Returns(f, flow.On(f, "ship", placed, func(context.Context, order) (shipment, error) { return shipment{}, nil }))
+		},
+		"group-joined-with-outside": func(f *flow.Flow[order, shipment]) {
+			start := flow.Start(f, "place", place, flow.EmitsAll(placed))
+			pick := flow.On(f, "pick", placed, pack)
+			flow.Join2(f, "ship", pick.Completed(), start.Completed(), func(context.Context, struct{}, order) (struct{}, error) {
+				return struct{}{}, nil
+			})
+		},
+		"parallel": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.EmitsAll(placed))
+			flow.On(f, "pick", placed, ignore[order], flow.Parallel(0))
+		},
+		"when-on-nil": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place)
+			flow.On[order](f, "pick", nil, ignore[order], flow.When("true"), flow.Each(), flow.Delay(1))
+		},
+		"call-nil": func(f *flow.Flow[order, shipment]) {
+			start := flow.Start(f, "place", place)
+			flow.Call[order, parcel, shipment](f, "ship", start.Completed(), nil, nil)
+		},
+		"call-wrong-type": func(f *flow.Flow[order, shipment]) {
+			start := flow.Start(f, "place", place)
+			flow.Call(f, "ship", start.Completed(), flow.New[[]string, shipment]("shipping"), nil, flow.Emits(packed), flow.AwaitBefore(flow.ForEvent(nil)))
+		},
+		"times-of-a-start-step": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.Delay(time.Hour), flow.AwaitBefore(flow.UntilTime("payload.dueAt")))
+		},
+		"awaits": func(f *flow.Flow[order, shipment]) {
+			flow.Start(f, "place", place, flow.AwaitBefore(flow.ForTime(-time.Hour)),
+				flow.AwaitAfter(flow.OrContinue(flow.ForEvent(charged).Since(-1).Matching("id", ""), time.Hour, func() {})))
+			flow.On(f, "later", placed, ignore[order], flow.Until("payload.dueAt >"), flow.Delay(-time.Second))
+		},
+		"resolved-without-await": func(f *flow.Flow[order, shipment]) {
+			start := flow.Start(f, "place", place, flow.AwaitBefore(flow.ForSignal()))
+			flow.On(f, "book", flow.Resolved[string](start), ignore[string])
+		},
+		"run-timeout": func(f *flow.Flow[order, shipment]) {
+			late := flow.New[order, shipment]("order", flow.RunTimeout(-time.Hour))
+			flow.Start(late, "place", place)
+			*f = *late
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

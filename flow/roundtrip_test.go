@@ -139,6 +139,7 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 		"order of emits":              head + "  a: {handler: a, config: {emits: [y, x], start: true}}\n" + b + c + conn + xb + yb + xc,
 		"version":                     "_version: 7\nupdatedAt: 123\n" + doc,
 		"step named inside":           head + a + "  b: {name: b, handler: b}\n" + c + conn + xb + yb + xc,
+		"nothing by default":          head + a + b + c + conn + xb + yb + xc + "config: {timeout: 0}\n",
 		"defaults spelled out": head + a + c + "  b: {handler: b, retry: {attempts: 1}, config: {queue: f, onFailure: fail, join: {mode: n, n: 2}}}\n" +
 			conn + xb + yb + "  - {from: x, to: c, repeat: first}\n",
 	} {
@@ -156,10 +157,38 @@ func TestHashIsOfWhatTheFlowDoes(t *testing.T) {
 		"attempts":                      head + a + "  b: {handler: b, retry: {attempts: 2}}\n" + c + conn + xb + yb + xc,
 		"timeout":                       head + a + "  b: {handler: b, config: {timeout: 1}}\n" + c + conn + xb + yb + xc,
 		"policy":                        head + a + "  b: {handler: b, config: {onFailure: continue}}\n" + c + conn + xb + yb + xc,
+		"timeout of runs":               doc + "config: {timeout: 1h}\n",
 		"returns":                       head + a + "  b: {handler: b, config: {returns: true}}\n" + c + conn + xb + yb + xc,
 	} {
 		if got := hashOf(t, []byte(other), "f.yaml"); got == want {
 			t.Errorf("%s does not change the hash", what)
+		}
+	}
+}
+
+func TestDefaultOfAnAwaitIsAnyValue(t *testing.T) {
+	t.Parallel()
+	doc := func(value string) string {
+		return `{"name": "f", "steps": {"a": {"handler": "a", "config": {"start": true,
+			"awaitBefore": {"type": "signal", "timeout": "1h", "onTimeout": "continue", "default": ` + value + `}}}}}`
+	}
+	hashes := map[string]string{}
+	for _, value := range []string{`{"b": [1, 2.50], "a": null}`, `[]`, `[{"x": 1}]`, `{}`, `7`, `"x"`, `false`, `null`} {
+		want := hashOf(t, []byte(doc(value)), "f.json")
+		if first, dup := hashes[want]; dup {
+			t.Errorf("the defaults %s and %s have one hash", first, value)
+		}
+		hashes[want] = value
+		var stored flow.Wiring
+		if err := json.Unmarshal([]byte(doc(value)), &stored); err != nil {
+			t.Fatal(err)
+		}
+		asYAML, err := stored.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := flow.Compile(stored); err != nil || d.Hash() != want || hashOf(t, asYAML, "f.yaml") != want {
+			t.Errorf("default %s does not come back as the same flow: %v\n%s", value, err, asYAML)
 		}
 	}
 }

@@ -14,7 +14,7 @@ const MaxDeliveries = 6
 
 // MayRun reports whether a worker runs the handler for a delivery of t. Everything else it discards; resuming a paused run
 // dispatches again.
-func MayRun(s *State, t Token) bool { return s != nil && !s.Paused && s.Scheduled(t) != nil }
+func MayRun(s *State, t Token) bool { return s != nil && !s.Held() && s.Scheduled(t) != nil }
 
 // SettleAs returns how a delivery is settled once the commit of its outcome is known to be applied, or known to be stale.
 func SettleAs(v Verdict, failed bool) adapter.Verdict {
@@ -71,7 +71,7 @@ func (s *State) NextLook(now time.Time) time.Time {
 	if s.unfinished() {
 		return now.Add(wait)
 	}
-	if s.Status.Ended() || s.Paused {
+	if s.Status.Ended() || s.Held() {
 		return time.Time{}
 	}
 	var first int64

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -33,7 +34,8 @@ type State struct {
 	Flow       string `json:"flow"`
 	Definition string `json:"def"` // hash
 	Status     Status `json:"status"`
-	Paused     bool   `json:"paused,omitempty"` // nothing new is dispatched, no timer fires
+	Paused     bool   `json:"paused,omitempty"`     // nothing new is dispatched, no timer fires
+	FlowPaused bool   `json:"flowPaused,omitempty"` // likewise, because its flow is paused
 	Epoch      int    `json:"epoch"`
 	Seq        uint64 `json:"seq"`   // of the last record of the log
 	Input      uint64 `json:"input"` // seq of the record that holds the run's input
@@ -52,10 +54,8 @@ type State struct {
 	Headers map[string]string `json:"headers,omitempty"`
 	// Data names the state documents of the run, so that clean-up finds them.
 	Data []string `json:"data,omitempty"`
-	// Keys holds, by step, what the events that its await waits for must carry: it is taken from the run's input.
+	// Keys holds, by await, what the events that it waits for must carry: it is taken from the run's input.
 	Keys map[string]string `json:"keys,omitempty"`
-	// Seen holds, by event, the last emission of it, for awaits that look back.
-	Seen map[string]Sighting `json:"seen,omitempty"`
 	// Tokens are the signals that may still come, or have come before somebody waits for them.
 	Tokens []SignalToken `json:"tokens,omitempty"`
 	// Launches are the runs that steps have started, until it is known that they are in the store.
@@ -73,12 +73,17 @@ type State struct {
 	chunks chunkCache
 }
 
+// Held reports whether the run is paused, by itself or with its flow.
+func (s *State) Held() bool { return s.Paused || s.FlowPaused }
+
 // Scope is what has happened in one place: in the run itself, or in one item of a group.
 type Scope struct {
 	Open int `json:"open"` // outstanding work: open iterations and open groups
 	// Steps holds what has happened to the steps that something has happened to, in this epoch.
 	Steps  []StepState   `json:"steps,omitempty"`
 	Groups []*GroupState `json:"groups,omitempty"` // opened here, as long as somebody needs them
+	// Seen holds, by await, the last emission that it may look back to.
+	Seen map[string]Sighting `json:"seen,omitempty"`
 }
 
 // Ignored is an emission that a step did not need any more.
@@ -166,9 +171,17 @@ type Iteration struct {
 type Held struct {
 	Event  string      `json:"event"`
 	Seq    uint64      `json:"seq"`
-	To     []Via       `json:"to,omitempty"` // the subscriptions that it reaches
+	To     []Via       `json:"to,omitempty"`     // the subscriptions that it reaches
+	Sights []Sight     `json:"sights,omitempty"` // the awaits that it resolves
 	Origin string      `json:"origin,omitempty"`
 	Group  *GroupState `json:"group,omitempty"`
+}
+
+// Sight is an await that an emission resolves.
+type Sight struct {
+	Step  string `json:"step"`
+	Phase Phase  `json:"phase"`        // which of its two
+	To    []Via  `json:"to,omitempty"` // the subscriptions that the end of the wait reaches
 }
 
 // Via is a subscription that an emission reaches.
@@ -252,12 +265,6 @@ func (s *State) Clone() *State {
 	c.Data = append([]string(nil), s.Data...)
 	c.Tokens = append([]SignalToken(nil), s.Tokens...)
 	c.Launches = append([]PendingLaunch(nil), s.Launches...)
-	if s.Seen != nil {
-		c.Seen = make(map[string]Sighting, len(s.Seen))
-		for k, v := range s.Seen {
-			c.Seen[k] = v
-		}
-	}
 	if s.Parent != nil {
 		p := *s.Parent
 		c.Parent = &p
@@ -267,7 +274,7 @@ func (s *State) Clone() *State {
 }
 
 func (sc *Scope) clone() Scope {
-	c := Scope{Open: sc.Open}
+	c := Scope{Open: sc.Open, Seen: maps.Clone(sc.Seen)}
 	if len(sc.Steps) > 0 {
 		c.Steps = make([]StepState, len(sc.Steps), len(sc.Steps)+1)
 	}
@@ -466,7 +473,7 @@ func (s *State) OpenAwaits(d *Definition, run string) []OpenAwait {
 			a = step.After
 		}
 		if it.Await != 0 && a != nil && a.Type == AwaitEvent {
-			list = append(list, OpenAwait{Token: t, Seq: it.Await, Event: a.Event, Field: a.Field, Value: s.Keys[t.Step],
+			list = append(list, OpenAwait{Token: t, Seq: it.Await, Event: a.Event, Field: a.Field, Value: s.Keys[awaitKey(t.Step, it.Phase)],
 				LookBack: a.lookBack()})
 		}
 		return true

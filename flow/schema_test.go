@@ -107,7 +107,9 @@ func schemaOf(t *testing.T) *schemas {
 var fromGo = strings.NewReplacer("[", "", "]", "", "Nil:", "Absent:",
 	"OnFailureFail", flow.OnFailureFail, "OnFailureContinue", flow.OnFailureContinue,
 	"JoinModeAll", flow.JoinModeAll, "JoinModeAny", flow.JoinModeAny, "JoinModeN", flow.JoinModeN,
-	"RepeatFirst", flow.RepeatFirst, "RepeatEach", flow.RepeatEach,
+	"RepeatFirst", flow.RepeatFirst, "RepeatEach", flow.RepeatEach, "RepeatCollect", flow.RepeatCollect,
+	"AwaitTime", flow.AwaitTime, "AwaitEvent", flow.AwaitEvent, "AwaitSignal", flow.AwaitSignal, "AwaitSchedule", flow.AwaitSchedule,
+	"TimeoutFail", flow.TimeoutFail, "TimeoutContinue", flow.TimeoutContinue, "TimeoutRetry", flow.TimeoutRetry,
 	"BackoffFixed", flow.BackoffFixed, "BackoffExponential", flow.BackoffExponential)
 
 // prose returns the first paragraph of a comment as one line.
@@ -139,6 +141,8 @@ func (s *schemas) object(t reflect.Type) map[string]any {
 // value returns the schema of a type. Every mapping has a definition of its own.
 func (s *schemas) value(t reflect.Type) map[string]any {
 	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return map[string]any{} // any value
 	case t == reflect.TypeFor[flow.Duration]():
 		s.defs["Duration"] = map[string]any{
 			"description": "A duration such as \"1m30s\", or a number of milliseconds.",

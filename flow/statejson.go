@@ -19,6 +19,7 @@ func (s *State) Encode() json.RawMessage {
 	w.String("def", s.Definition)
 	w.String("status", string(s.Status))
 	w.OmitBool("paused", s.Paused)
+	w.OmitBool("flowPaused", s.FlowPaused)
 	w.Int("epoch", int64(s.Epoch))
 	w.Uint("seq", s.Seq)
 	w.Uint("input", s.Input)
@@ -162,6 +163,8 @@ func (s *State) read(b []byte) bool {
 			s.Status = Status(r.String())
 		case "paused":
 			s.Paused = r.Bool()
+		case "flowPaused":
+			s.FlowPaused = r.Bool()
 		case "epoch":
 			s.Epoch = r.Int()
 		case "seq":

@@ -28,6 +28,9 @@ type Timer struct {
 	N     int       `json:"n,omitempty"` // iteration
 }
 
+// noEarlier returns a time in Unix milliseconds, rounded up: nothing begins before its time.
+func noEarlier(at time.Time) int64 { return at.Add(time.Millisecond - 1).UnixMilli() }
+
 func (t *transition) timer(tm Timer) {
 	i, _ := slices.BinarySearchFunc(t.s.Timers, tm.At, func(a Timer, at int64) int {
 		if a.At <= at {
@@ -46,7 +49,7 @@ func (t *transition) dropTimers(which func(*Timer) bool) {
 type Fire struct{}
 
 func (Fire) decide(t *transition) Verdict {
-	if t.s.Status != StatusRunning || t.s.Paused {
+	if t.s.Status != StatusRunning || t.s.Held() {
 		return Stale
 	}
 	fired := false
@@ -102,7 +105,7 @@ func (t *transition) fire(tm Timer) {
 func (s *State) NextWake(now time.Time) (wake, look time.Time) {
 	look = s.NextLook(now)
 	wake = look
-	if s.Status == StatusRunning && !s.Paused && len(s.Timers) > 0 {
+	if s.Status == StatusRunning && !s.Held() && len(s.Timers) > 0 {
 		if at := time.UnixMilli(s.Timers[0].At); wake.IsZero() || at.Before(wake) {
 			wake = at
 		}

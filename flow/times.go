@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +68,32 @@ func evalTime(p program, text, event string, payload json.RawMessage) (time.Time
 
 // compileTime compiles an expression that gives a time.
 func compileTime(text string) (program, error) {
-	return compileExpr(text, conditionEnv{}, []string{"payload", "event"})
+	p, err := compileExpr(text, conditionEnv{}, []string{"payload", "event"})
+	if err != nil {
+		return nil, err
+	}
+	switch t := p.Node().Type(); {
+	case t == nil || t == reflect.TypeFor[time.Time]():
+	case t.Kind() == reflect.Bool || t.Kind() == reflect.Map || t.Kind() == reflect.Slice || t.Kind() == reflect.Struct:
+		return nil, fmt.Errorf("its result is of type %s, and no time", t)
+	}
+	return p, nil
+}
+
+const timeFix = "it gives an RFC 3339 time or Unix milliseconds, such as payload.dueAt; a duration is set with "
+
+// checkUntil compiles an expression that gives a time, and reports what is wrong with it. instead names the key for a
+// duration.
+func checkUntil(text, instead string, report func(what, near, fix string)) program {
+	if strings.TrimSpace(text) == "" {
+		report("its until is blank", "", "write an expression, or drop it")
+		return nil
+	}
+	p, err := compileTime(text)
+	if err != nil {
+		report(fmt.Sprintf("until `%s` does not compile: %s", text, err), "", timeFix+instead)
+	}
+	return p
 }
 
 // checkTimes checks the delay of a connection.
@@ -80,24 +107,18 @@ func (a *analysis) checkTimes(i int, c Connection, report func(what, near, fix s
 	if c.Repeat == RepeatCollect && (c.Delay != 0 || c.Until != "") {
 		report("it collects, and has a delay", "", "drop delay and until; a collecting step runs when no more can come")
 	}
-	if c.Until == "" {
-		return
+	if c.Until != "" {
+		a.untils[i] = checkUntil(c.Until, "delay", report)
 	}
-	p, err := compileTime(c.Until)
-	if err != nil {
-		report(fmt.Sprintf("until `%s` does not compile: %s", c.Until, err), "", "it gives an RFC 3339 time or Unix milliseconds: payload.dueAt")
-		return
-	}
-	a.untils[i] = p
 }
 
 // checkAwaits checks and compiles what a step waits for.
 func (a *analysis) checkAwaits(name string, s StepDefinition) {
-	a.checkAwait(name, "before", s, s.Config.AwaitBefore)
-	a.checkAwait(name, "after", s, s.Config.AwaitAfter)
+	a.checkAwait(name, "before", s.Config.AwaitBefore)
+	a.checkAwait(name, "after", s.Config.AwaitAfter)
 }
 
-func (a *analysis) checkAwait(name, position string, s StepDefinition, w *Await) {
+func (a *analysis) checkAwait(name, position string, w *Await) {
 	if w == nil {
 		return
 	}
@@ -108,31 +129,28 @@ func (a *analysis) checkAwait(name, position string, s StepDefinition, w *Await)
 	types := []string{AwaitTime, AwaitEvent, AwaitSignal, AwaitSchedule}
 	c := &awaiting{Await: *w}
 	has := func(field string, set bool, types ...string) {
-		for _, typ := range types {
-			if typ == w.Type {
-				return
-			}
-		}
-		if set {
-			report(fmt.Sprintf("an await of type %q has no %s", w.Type, field), "", fmt.Sprintf("drop it; it belongs to %s", orList2(types)))
+		if set && !slices.Contains(types, w.Type) {
+			report(fmt.Sprintf("an await of type %s has no %s", w.Type, field), "", fmt.Sprintf("drop it; it belongs to type %s", orList(types)))
 		}
 	}
 	switch w.Type {
 	case AwaitTime:
-		if (w.For <= 0) == (w.Until == "") {
-			report("it needs one of for and until", "", "set for to how long to wait, or until to an expression that gives a time")
+		switch {
+		case w.For == 0 && w.Until == "":
+			report("it does not say how long to wait", "", "set for to a duration, or until to an expression that gives a time")
+		case w.For != 0 && w.Until != "":
+			report("it has both for and until", "", "keep one")
 		}
 		if w.Until != "" {
-			var err error
-			if c.until, err = compileTime(w.Until); err != nil {
-				report(fmt.Sprintf("until `%s` does not compile: %s", w.Until, err), "", "it gives an RFC 3339 time or Unix milliseconds: payload.dueAt")
-			}
+			c.until = checkUntil(w.Until, "for", report)
 			if position == "before" {
 				a.checkUntilBefore(name, report)
 			}
 		}
 	case AwaitEvent:
-		if what, fix := badEvent(w.Event); what != "" {
+		if w.Event == "" {
+			report("it does not say which event", "", "set event to its name; in Go, pass one of flow.NewEvent to flow.ForEvent")
+		} else if what, fix := badEvent(w.Event); what != "" {
 			report(what, "", fix)
 		}
 		if (w.Field == "") != (w.Key == "") {
@@ -152,7 +170,11 @@ func (a *analysis) checkAwait(name, position string, s StepDefinition, w *Await)
 		}
 	default:
 		near := document.Nearest(w.Type, types)
-		report(fmt.Sprintf("its type is %q", w.Type), near, "use "+orList(types))
+		what := fmt.Sprintf("its type is %q", w.Type)
+		if w.Type == "" {
+			what = "it has no type"
+		}
+		report(what, near, "use "+orList(types))
 		return
 	}
 	has("for", w.For != 0, AwaitTime)
@@ -165,8 +187,13 @@ func (a *analysis) checkAwait(name, position string, s StepDefinition, w *Await)
 	has("timeout", w.Timeout != 0, AwaitEvent, AwaitSignal)
 	has("onTimeout", w.OnTimeout != "", AwaitEvent, AwaitSignal)
 	has("default", w.Default != nil, AwaitEvent, AwaitSignal)
-	if w.For < 0 || w.Timeout < 0 || w.LookBack < 0 {
-		report("it has a negative duration", "", "use 0 or more")
+	for _, d := range []struct {
+		key   string
+		value Duration
+	}{{"for", w.For}, {"timeout", w.Timeout}, {"lookBack", w.LookBack}} {
+		if d.value < 0 {
+			report(fmt.Sprintf("%s is negative: %s", d.key, time.Duration(d.value)), "", "use more than 0")
+		}
 	}
 	if w.LookBack > Duration(MaxLookBack) {
 		report(fmt.Sprintf("lookBack is %v", time.Duration(w.LookBack)), "", fmt.Sprintf("events are kept for %v: use at most that", MaxLookBack))
@@ -182,8 +209,8 @@ func (a *analysis) checkAwait(name, position string, s StepDefinition, w *Await)
 		report("it has a default, which only onTimeout: continue needs", "", "drop it, or set onTimeout to continue")
 	}
 	if w.Default != nil {
-		if err := adapter.Validate(w.Default); err != nil {
-			report(fmt.Sprintf("default: %v", err), "", "write a JSON value")
+		if adapter.Validate(w.Default) != nil {
+			report(fmt.Sprintf("its default is no JSON value: %.100s", w.Default), "", "use a value that encodes as JSON")
 		}
 	}
 	a.awaits[name+"/"+position] = c
@@ -205,17 +232,12 @@ func (a *analysis) checkUntilBefore(name string, report func(what, near, fix str
 			}
 		}
 	}
-	if n != 1 {
+	if n == 0 {
+		report("until is about the payload of the step's event, and a start step has none", "", "use for; to begin a run later, use nvent.WithStartAt")
+	} else if n != 1 {
 		report(fmt.Sprintf("until is about the payload of the step's event, and the step has %d connections", n), "",
 			"put until on a connection, or use for")
 	}
-}
-
-func orList2(choices []string) string {
-	if len(choices) == 1 {
-		return choices[0]
-	}
-	return orList(choices)
 }
 
 // awaitKeys takes from the input of a run what the events that it awaits must carry.
@@ -223,8 +245,8 @@ func (d *Definition) awaitKeys(input json.RawMessage) (map[string]string, error)
 	var keys map[string]string
 	var v any
 	for _, s := range d.steps {
-		for _, a := range []*awaiting{s.Before, s.After} {
-			if a == nil || a.key == nil {
+		for phase, a := range s.awaits() {
+			if a.key == nil {
 				continue
 			}
 			if keys == nil {
@@ -236,7 +258,7 @@ func (d *Definition) awaitKeys(input json.RawMessage) (map[string]string, error)
 			}
 			out, err := expr.Run(a.key, inputEnv{Input: v})
 			if err == nil {
-				keys[s.Name], err = keyText(out)
+				keys[awaitKey(s.Name, phase)], err = keyText(out)
 			}
 			if at, ok := errors.AsType[*file.Error](err); ok {
 				err = errors.New(at.Message)

@@ -104,7 +104,9 @@ type scoped interface{ scopePath() string }
 // Apply changes the state of a run by an input, and adds what follows to out. What [Definition.Missing] names must be loaded.
 // It is pure: the time comes in as now (the store's clock), chance in fields of inputs.
 func (d *Definition) Apply(run string, s *State, in Input, now time.Time, out *Changes) Verdict {
-	v := in.decide(&transition{def: d, run: run, s: s, now: now, out: out})
+	t := &transition{def: d, run: run, s: s, now: now, out: out}
+	v := in.decide(t)
+	t.finish()
 	if _, looked := in.(Looked); v == Accepted && !looked {
 		s.Quiet = 0
 	}
@@ -117,12 +119,13 @@ type Beginning struct {
 	Parent  *Token            // the step of another run that waits for this one
 	Due     time.Time         // when its start steps begin; zero: at once
 	Headers map[string]string // for its jobs
+	Paused  bool              // its flow is paused
 }
 
 // Begin returns the state of a new run and adds its first record and dispatches to out. An await whose key cannot be taken
 // from the input is an error.
 func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes) (*State, error) {
-	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1, Headers: b.Headers}
+	s := &State{Format: Format, Flow: d.Name(), Definition: d.hash, Status: StatusRunning, Epoch: 1, Headers: b.Headers, FlowPaused: b.Paused}
 	if b.Parent != nil {
 		s.Parent = &Parent{Token: *b.Parent}
 	}
@@ -133,6 +136,7 @@ func (d *Definition) Begin(run string, b Beginning, now time.Time, out *Changes)
 	t := &transition{def: d, run: run, s: s, now: now, out: out}
 	s.Input = t.record(adapter.Record{Type: RecordFlowStarted, Data: b.Input})
 	t.start(b.Due)
+	t.finish()
 	return s, nil
 }
 
@@ -143,6 +147,18 @@ type transition struct {
 	s   *State
 	now time.Time
 	out *Changes
+	// later is what an emission causes that may end iterations, items or the run. It happens when all that the input emits has
+	// reached its subscribers: what they open is counted by then.
+	later []func()
+}
+
+// finish does what had to wait.
+func (t *transition) finish() {
+	for len(t.later) > 0 {
+		f := t.later[0]
+		t.later = t.later[1:]
+		f()
+	}
 }
 
 // record adds a record and returns its seq.
@@ -164,7 +180,7 @@ func (t *transition) start(due time.Time) {
 	var at int64
 	from := t.now
 	if due.After(t.now) {
-		at, from = due.UnixMilli(), due
+		at, from = noEarlier(due), due
 	}
 	if d := t.def.timeout; d > 0 {
 		t.timer(Timer{At: from.Add(d).UnixMilli(), Kind: TimerRun, Scope: RootScope})
@@ -291,7 +307,7 @@ func (t *transition) dispatch(p *place, step string, it *Iteration) {
 	if step := t.def.Step(step); step.External && step.Timeout > 0 {
 		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
-	if !t.s.Paused {
+	if !t.s.Held() {
 		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
 	}
 }
@@ -332,7 +348,7 @@ func (t *transition) redispatch(p *place, step *Step, it *Iteration, runAt time.
 	t.dropTimers(func(tm *Timer) bool { return tm.Scope == p.path && tm.Step == step.Name && tm.N == it.N })
 	later := runAt.After(t.now)
 	if later {
-		it.RunAt = runAt.UnixMilli()
+		it.RunAt = noEarlier(runAt)
 	}
 	switch {
 	case later && (runAt.Sub(t.now) > queueDelay || step.Flow != ""):
@@ -389,7 +405,7 @@ func (t *transition) settleRun() {
 func (t *transition) end(status Status, typ, step string, causes []uint64, data Summary) {
 	t.dropOpen(status == StatusFailed)
 	t.s.Status = status
-	t.s.Paused = false
+	t.s.Paused, t.s.FlowPaused = false, false
 	t.s.End = t.record(adapter.Record{Type: typ, Step: step, Causes: causes, Data: raw(data)})
 }
 
@@ -399,6 +415,11 @@ func (t *transition) dropOpen(keep bool) {
 		t.dropWork(path, sc)
 		return true
 	})
+	for i := range t.s.Steps {
+		for j := range t.s.Steps[i].Iters {
+			t.s.Steps[i].Iters[j].Await = 0
+		}
+	}
 	t.s.Timers = nil
 	t.s.Open = 0
 	if keep {
@@ -424,9 +445,7 @@ func (t *transition) dropWork(path string, sc *Scope) {
 			case it.Phase == PhaseChild:
 				t.out.Orphans = append(t.out.Orphans, tok)
 			}
-			if it.Await != 0 {
-				t.closeAwait(step, it)
-			}
+			t.unregister(step, it) // and no more: the item may be shared with the state before
 		}
 	}
 }

@@ -26,7 +26,12 @@ func UntilTime(expr string) Await { return Await{Type: AwaitTime, Until: expr} }
 
 // ForEvent waits for an event: one that the same branch of the run emits, or one that comes from outside (App.SendEvent).
 // Events that came up to an hour before count; see [Await.Since].
-func ForEvent(e AnyEvent) Await { return Await{Type: AwaitEvent, Event: e.Name()} }
+func ForEvent(e AnyEvent) Await {
+	if nilEvent(e) {
+		return Await{Type: AwaitEvent} // the analysis says that the event has no name
+	}
+	return Await{Type: AwaitEvent, Event: e.Name()}
+}
 
 // ForSignal waits for a signal from outside that carries a token of [SignalTokenFor]: an approval, for example.
 func ForSignal() Await { return Await{Type: AwaitSignal} }

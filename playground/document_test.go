@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,18 +40,22 @@ func TestDemosRunFromTheirDocuments(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, d := range demos.All() {
-		doc, err := d.Flow.Wiring().YAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, d.Name+".yaml"), doc, 0o600); err != nil {
-			t.Fatal(err)
+		for _, f := range d.Flows() {
+			doc, err := f.Wiring().YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, f.Name()+".yaml"), doc, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	var want bytes.Buffer
 	var defs []any
 	for _, d := range demos.All() {
-		defs = append(defs, d.Flow)
+		for _, f := range d.Flows() {
+			defs = append(defs, f)
+		}
 	}
 	if err := logs(t.Context(), &want, defs); err != nil {
 		t.Fatal(err)
@@ -70,7 +75,7 @@ func TestDemosRunFromTheirDocuments(t *testing.T) {
 	if string(got) != want.String() {
 		t.Errorf("logs differ.\nfrom documents:\n%s\nfrom Go:\n%s", got, &want)
 	}
-	if strings.Count(want.String(), "flow.completed") != 5 || strings.Count(want.String(), "flow.failed") != 1 {
+	if strings.Count(want.String(), "flow.completed") != 9 || strings.Count(want.String(), "flow.failed") != 2 {
 		t.Errorf("the demos did not do what they show:\n%s", &want)
 	}
 }
@@ -79,19 +84,21 @@ func TestDemosRunFromTheirDocuments(t *testing.T) {
 func runDocuments(ctx context.Context, dir string, w io.Writer) error {
 	var defs []any
 	for _, d := range demos.All() {
-		for _, h := range d.Flow.Handlers() {
-			defs = append(defs, h)
+		for _, f := range d.Flows() {
+			for _, h := range f.Handlers() {
+				defs = append(defs, h)
+			}
+			file := filepath.Join(dir, f.Name()+".yaml")
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			wiring, err := flow.ParseWiring(data, file)
+			if err != nil {
+				return err
+			}
+			defs = append(defs, wiring)
 		}
-		file := filepath.Join(dir, d.Name+".yaml")
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		wiring, err := flow.ParseWiring(data, file)
-		if err != nil {
-			return err
-		}
-		defs = append(defs, wiring)
 	}
 	return logs(ctx, w, defs)
 }
@@ -115,22 +122,18 @@ func logs(ctx context.Context, w io.Writer, defs []any) (err error) {
 		return err
 	}
 	for _, d := range demos.All() {
-		run, err := app.StartFlow(ctx, d.Flow.Name(), d.Input)
-		if err != nil {
-			return err
-		}
 		names := map[uint64]string{}
 		var lines []string
-		for r, err := range run.Events(ctx, 0) {
-			if err != nil {
-				return err
-			}
-			names[r.Seq] = r.Type + " " + r.Step + " " + r.Key
+		_, err := d.Play(ctx, app, func(r nvent.Record) {
+			names[r.Seq] = r.Type + " " + r.Scope + " " + r.Step + " " + r.Key
 			if r.Type == flow.RecordStepStarted {
-				continue
+				return
 			}
-			line := fmt.Sprintf("%s %s %s %d", r.Type, r.Step, r.Key, r.Attempt)
-			if r.Type != flow.RecordFlowCompleted && r.Type != flow.RecordFlowFailed { // they hold seqs
+			line := fmt.Sprintf("%s %s %s %s %d", r.Type, r.Scope, r.Step, r.Key, r.Attempt)
+			switch r.Type {
+			case flow.RecordFlowCompleted, flow.RecordFlowFailed: // they hold seqs
+			case flow.RecordAwaitRegistered: // it holds a time
+			default:
 				line += " " + compact(r.Data)
 			}
 			var causes []string
@@ -139,6 +142,9 @@ func logs(ctx context.Context, w io.Writer, defs []any) (err error) {
 			}
 			slices.Sort(causes)
 			lines = append(lines, fmt.Sprint(line, " ← ", causes))
+		})
+		if err != nil && (!d.Fails || !errors.Is(err, nvent.ErrRunFailed)) {
+			return err
 		}
 		slices.Sort(lines)
 		fmt.Fprintf(w, "%s\n%s\n", d.Name, strings.Join(lines, "\n"))

@@ -89,7 +89,9 @@ func play(ctx context.Context, o options, stdout, stderr io.Writer) (code int, e
 	}()
 	defs := []any{orders.Flow()}
 	for _, d := range demos.All() {
-		defs = append(defs, d.Flow)
+		for _, f := range d.Flows() {
+			defs = append(defs, f)
+		}
 	}
 	if err := app.Add(defs...); err != nil {
 		return exitUsage, err

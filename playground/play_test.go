@@ -43,7 +43,11 @@ func TestTerminalOutput(t *testing.T) {
 	if code := run(t.Context(), nil, &out, &errs); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
-	for _, want := range []string{"skipped [even]", "failed, as it should", "1000 lines read", "Malformed lines", "sample:6"} {
+	for _, want := range []string{
+		"skipped [even]", "5 words, lengths [2 2 2 3], 1 without", "two books, labelled: thank you",
+		"booked: holiday, approved by ada", "ada paid by visa", "failed, as it should",
+		"1000 lines read", "Malformed lines", "sample:6",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("output lacks %q", want)
 		}

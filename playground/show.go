@@ -20,17 +20,7 @@ import (
 func showDemos(ctx context.Context, app *nvent.App, w io.Writer) error {
 	for _, d := range demos.All() {
 		fmt.Fprintf(w, "\n%s: %s\n", d.Name, d.About)
-		run, err := app.StartFlow(ctx, d.Flow.Name(), d.Input)
-		if err != nil {
-			return err
-		}
-		for r, err := range run.Events(ctx, 0) {
-			if err != nil {
-				return err
-			}
-			printRecord(w, r)
-		}
-		result, err := run.Wait(ctx)
+		result, err := d.Play(ctx, app, func(r nvent.Record) { printRecord(w, r) })
 		switch {
 		case d.Fails && errors.Is(err, nvent.ErrRunFailed):
 			fmt.Fprintln(w, "  → failed, as it should")
@@ -46,7 +36,14 @@ func showDemos(ctx context.Context, app *nvent.App, w io.Writer) error {
 
 func printRecord(w io.Writer, r nvent.Record) {
 	what := r.Step
+	if r.Scope != flow.RootScope {
+		what += " " + r.Scope
+	}
 	switch r.Type {
+	case flow.RecordChildStarted:
+		what += " runs " + r.Key
+	case flow.RecordAwaitRegistered:
+		what += " waits for a " + r.Key
 	case flow.RecordEmit:
 		what += " emits " + r.Key
 	case flow.RecordStepRetry, flow.RecordStepFailed:
@@ -62,7 +59,7 @@ func printRecord(w io.Writer, r nvent.Record) {
 			what = fmt.Sprint("skipped ", sum.Skipped)
 		}
 	}
-	fmt.Fprintf(w, "  %2d  %-14s  %s\n", r.Seq, r.Type, what)
+	fmt.Fprintf(w, "  %2d  %-16s  %s\n", r.Seq, r.Type, what)
 }
 
 // showProgress prints how far the orders are, twice a second: on one line of a terminal, else line by line every 5 seconds.

@@ -11,8 +11,8 @@ import (
 )
 
 // Decode writes a document into v, a pointer to a struct with json tags. Every mistake is in the error, an [Errors]; v is then
-// partly written. A null counts as absent. A [json.RawMessage] takes any value. Types that implement [json.Unmarshaler] decode
-// their scalars themselves; their mappings are decoded field by field.
+// partly written. A null counts as absent. Types that implement [json.Unmarshaler] decode their scalars themselves; their
+// mappings are decoded field by field. A [json.RawMessage] takes any value.
 func Decode(n *Node, file string, v any) error {
 	d := &decoder{file: file}
 	d.decode(n, reflect.ValueOf(v).Elem(), "the document")
@@ -44,11 +44,7 @@ func (d *decoder) decode(n *Node, v reflect.Value, where string) {
 		return
 	}
 	if v.Type() == reflect.TypeFor[json.RawMessage]() {
-		raw, err := json.Marshal(n.any())
-		if err != nil {
-			d.report(n.at, "%s: %s", where, err)
-		}
-		v.SetBytes(raw)
+		v.SetBytes(n.json())
 		return
 	}
 	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok && n.kind != mapping && n.kind != list {
@@ -188,13 +184,15 @@ func inside(where, name string) string {
 	return where + "." + name
 }
 
-// json returns a scalar as JSON.
+// json returns a node as JSON.
 func (n *Node) json() []byte {
-	if n.kind == text {
-		b, _ := json.Marshal(n.value) // a string always encodes
+	switch n.kind {
+	case number, boolean:
+		return []byte(n.value)
+	default:
+		b, _ := json.Marshal(n.any()) // what came from a document always encodes
 		return b
 	}
-	return []byte(n.value)
 }
 
 // any returns a node as encoding/json would decode it, with numbers as json.Number.

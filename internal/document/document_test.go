@@ -51,6 +51,21 @@ func TestReadTakesTheSameFromJSONAndYAML(t *testing.T) {
 	}
 }
 
+func TestRawMessageTakesAnyValue(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"a": [1, "x", null, true], "b": {"c": -0.5}}`: `{"a":[1,"x",null,true],"b":{"c":-0.5}}`,
+		`[]`: `[]`, `[1, [2]]`: `[1,[2]]`, `{}`: `{}`, `7`: `7`, `"x"`: `"x"`, `true`: `true`, `null`: ``,
+	} {
+		for file, doc := range map[string]string{"s.json": `{"raw": ` + text + `}`, "s.yaml": "raw: " + text + "\nname: x\n"} {
+			var got settings
+			if err := document.Read([]byte(doc), file, &got); err != nil || string(got.Raw) != want {
+				t.Errorf("%s with %s: got %s, %v; want %s", file, text, got.Raw, err, want)
+			}
+		}
+	}
+}
+
 func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
 	t.Parallel()
 	const keys = " (keys here are any, by, count, inner, name, on, part, raw, size, tags)"

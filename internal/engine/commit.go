@@ -280,7 +280,7 @@ func after(now time.Time, ttl time.Duration) time.Time {
 func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	sum := c.begin
 	if sum == nil {
-		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch && c.before.Paused == c.work.Paused {
+		if c.before.Status == c.work.Status && c.before.Epoch == c.work.Epoch && c.before.Held() == c.work.Held() {
 			return nil, nil
 		}
 		docs, err := e.Store.Get(ctx, CollectionRuns, c.box.run)
@@ -296,7 +296,7 @@ func (e *Engine) summary(ctx context.Context, c *change) (*Summary, error) {
 	}
 	s := c.work
 	sum.Status, sum.Epoch, sum.CompletedSteps, sum.Definition = s.Status, s.Epoch, s.CompletedSteps(), s.Definition
-	sum.CompletedAt, sum.Error, sum.Paused = 0, "", s.Paused
+	sum.CompletedAt, sum.Error, sum.Paused = 0, "", s.Held()
 	if s.Status.Ended() {
 		sum.CompletedAt = c.now.UnixMilli()
 		sum.Error = failureOf(c.out.Records)

@@ -86,7 +86,7 @@ func (e *Engine) reissue(ctx context.Context, b *box) error {
 		return err
 	}
 	var jobs []adapter.NewJob
-	if !s.Paused {
+	if !s.Held() {
 		for t, it := range s.OpenTokens(b.run) {
 			if it.Owner == "" || it.Owner == e.Instance {
 				j, err := e.jobFor(b, s, def, t, it, nil)

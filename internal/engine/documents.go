@@ -22,6 +22,7 @@ const (
 	CollectionMemos       = "flow-memos"       // {run}/{id}: what flow.Do keeps
 	CollectionAwaits      = "flow-awaits"      // {run}/{seq}: awaitDoc: who waits for an event from outside
 	CollectionEvents      = "flow-events"      // {id}: eventDoc: events from outside, for awaits that look back
+	CollectionPauses      = "flow-pauses"      // {flow}: pauseDoc
 	CollectionAwaited     = "flow-awaited"     // {id of the event's name}: awaitedDoc: the fields that awaits of it look at
 )
 
@@ -43,6 +44,7 @@ var collections = []adapter.Collection{
 	{Name: CollectionAwaits, Indexes: []adapter.Index{{Equal: []string{"match"}, Order: "seq"}}},
 	{Name: CollectionEvents, Indexes: []adapter.Index{{Equal: []string{"match"}, Order: "at"}}},
 	{Name: CollectionAwaited},
+	{Name: CollectionPauses},
 }
 
 // Summary is the small, indexed document about a run: the specification's FlowMetadata. It is written when a run starts and

@@ -67,6 +67,7 @@ type Engine struct {
 	timers   timers
 	parts    partCache
 	pace     pace
+	pauses   flowPauses
 	tx       adapter.Transactor // nil: the store shares no transactions with the queue
 	narrow   bool               // the queue reaches fewer processes than the store: dispatches have an owner
 

@@ -189,7 +189,7 @@ func (e *Engine) flowNamed(ctx context.Context, name string) (*flow.Definition, 
 
 // tellOthersAgain does what the open work of a run means for other runs once more. It is idempotent.
 func (e *Engine) tellOthersAgain(run string, s *flow.State, def *flow.Definition) {
-	if !s.Paused {
+	if !s.Held() {
 		s.EachOpen(run, func(t flow.Token, it *flow.Iteration) bool {
 			if it.Phase == flow.PhaseChild {
 				c := flow.ChildStart{Token: t, Flow: def.Step(t.Step).Flow, Input: it.Done}

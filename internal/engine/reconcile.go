@@ -67,6 +67,9 @@ func (e *Engine) reconcileLoop(ctx context.Context) {
 			}
 			continue
 		}
+		if err := e.seePauses(ctx); err != nil && ctx.Err() == nil {
+			e.alarm("pauses", "cannot see which flows are paused", "error", err)
+		}
 		for {
 			n, err := e.reconcile(ctx)
 			e.pace.asked(n)
@@ -203,7 +206,7 @@ func (e *Engine) take(ctx context.Context, d adapter.Doc) ([]openWork, error) {
 		}
 	}
 	var work []openWork
-	if own.Paused {
+	if own.Held() {
 		return nil, nil
 	}
 	for t, it := range own.OpenTokens(run) {

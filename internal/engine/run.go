@@ -89,14 +89,15 @@ func (e *Engine) firstChange(b *box, def *flow.Definition, input json.RawMessage
 	if o.Delay > 0 && now.Add(o.Delay).After(due) {
 		due = now.Add(o.Delay)
 	}
-	work, err := def.Begin(b.run, flow.Beginning{Input: input, Parent: o.Parent, Due: due, Headers: o.Headers}, now, out)
+	work, err := def.Begin(b.run, flow.Beginning{Input: input, Parent: o.Parent, Due: due, Headers: o.Headers,
+		Paused: e.pauses.has(def.Name())}, now, out)
 	if err != nil {
 		return nil, err
 	}
 	b.set(nil, adapter.Absent, def)
 	sum := &Summary{
 		RunID: b.run, Flow: def.Name(), StartedAt: now.UnixMilli(), StepCount: len(def.Steps()),
-		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels),
+		Key: o.Key, Labels: o.Labels, Label: LabelIndex(o.Labels), Paused: work.Held(),
 	}
 	if o.Parent != nil {
 		sum.Parent = o.Parent.Run
@@ -162,7 +163,7 @@ func (e *Engine) RestartRun(ctx context.Context, run string, o RestartOptions) e
 			return fail(err)
 		}
 	}
-	verdict, err := e.submit(ctx, run, flow.Restart{Failed: o.Failed, Input: o.Input, Epoch: s.Epoch})
+	verdict, err := e.submit(ctx, run, flow.Restart{Failed: o.Failed, Input: o.Input, Epoch: s.Epoch, Paused: e.pauses.has(s.Flow)})
 	if err != nil {
 		return fail(err)
 	}

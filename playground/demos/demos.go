@@ -20,7 +20,16 @@ type Demo struct {
 	Input any
 	// Fails says that the run is meant to fail.
 	Fails bool
+	// Also are flows that it calls.
+	Also []Flow
+	// Answer is the signal that it waits for.
+	Answer any
+	// Restart is the input with which the step that failed is tried again.
+	Restart any
 }
+
+// Flows returns the flow and those that it calls.
+func (d Demo) Flows() []Flow { return append([]Flow{d.Flow}, d.Also...) }
 
 // Flow is a flow built in Go, whatever its types.
 type Flow interface {
@@ -33,12 +42,18 @@ type Flow interface {
 // All returns the demos.
 func All() []Demo {
 	return []Demo{
-		{"sequential", "three steps, one after the other, without a named event", sequential(), "hello", false},
-		{"parallel", "two branches from one event, joined", parallel(), text{"to be or not to be"}, false},
-		{"retry", "a step that fails twice and then succeeds", retry(), 3, false},
-		{"failure", "a step that fails for good, and another that handles it", failure(), "ada", false},
-		{"conditional", "a branch that is taken, and one that is not", conditional(), 7, false},
-		{"broken", "a failure that nobody handles fails the run", broken(), "x", true},
+		{Name: "sequential", About: "three steps, one after the other, without a named event", Flow: sequential(), Input: "hello"},
+		{Name: "parallel", About: "two branches from one event, joined", Flow: parallel(), Input: text{"to be or not to be"}},
+		{Name: "retry", About: "a step that fails twice and then succeeds", Flow: retry(), Input: 3},
+		{Name: "failure", About: "a step that fails for good, and another that handles it", Flow: failure(), Input: "ada"},
+		{Name: "conditional", About: "a branch that is taken, and one that is not", Flow: conditional(), Input: 7},
+		{Name: "broken", About: "a failure that nobody handles fails the run", Flow: broken(), Input: "x", Fails: true},
+		{Name: "fanout", About: "a branch for every word, and a step that collects them in order", Flow: fanout(), Input: text{"to be or ? not"}},
+		{Name: "child", About: "a step that is a run of another flow", Flow: child(), Input: "books", Also: []Flow{shipping()}},
+		{Name: "approval", About: "a step that waits for an answer, and one that waits for a time", Flow: approval(), Input: "holiday",
+			Answer: answer{Approved: true, By: "ada"}},
+		{Name: "restart", About: "a run that failed goes on where it failed, with another input", Flow: restart(), Input: "ada",
+			Restart: payment{Who: "ada", Card: "visa"}},
 	}
 }
 
