@@ -23,7 +23,7 @@ func (s *State) Encode() json.RawMessage {
 	w.Int("epoch", int64(s.Epoch))
 	w.Uint("seq", s.Seq)
 	w.Uint("input", s.Input)
-	s.Scope.write(w)
+	s.writeScope(w)
 	w.OmitInt("nextGroup", int64(s.NextGroup))
 	if len(s.Timers) > 0 {
 		w.Value("timers", s.Timers)
@@ -61,8 +61,8 @@ func (s *State) Encode() json.RawMessage {
 	return w.Finish()
 }
 
-// write writes the fields of the scope.
-func (sc *Scope) write(w *enc.Writer) {
+// writeScope writes the fields of the scope.
+func (sc *Scope) writeScope(w *enc.Writer) {
 	w.Int("open", int64(sc.Open))
 	if len(sc.Steps) > 0 {
 		w.Key("steps")

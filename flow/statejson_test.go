@@ -14,8 +14,8 @@ import (
 func fill(r *rand.Rand, v reflect.Value, n int) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() && (r.IntN(n) == 0 || f.Kind() == reflect.Struct) {
+		for _, f := range v.Fields() {
+			if f.CanSet() && (r.IntN(n) == 0 || f.Kind() == reflect.Struct) {
 				fill(r, f, n)
 			}
 		}
@@ -42,7 +42,7 @@ func fill(r *rand.Rand, v reflect.Value, n int) {
 	case reflect.Uint64:
 		v.SetUint(r.Uint64() >> r.IntN(64))
 	default:
-		v.SetInt(r.Int64()>>r.IntN(63) - r.Int64()>>r.IntN(63))
+		v.SetInt((r.Int64() >> r.IntN(63)) * int64(1-2*r.IntN(2)))
 	}
 }
 
