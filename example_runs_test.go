@@ -46,7 +46,9 @@ func ExampleApp_RestartRun() {
 	_, err = run.Wait(ctx)
 	fmt.Println(errors.Is(err, nvent.ErrRunFailed))
 
+	// doc: restart
 	err = app.RestartRun(ctx, run.ID(), nvent.FromFailureWith(map[string]string{"Who": "ada", "Card": "visa"}))
+	// end doc
 	fmt.Println(err)
 	fmt.Println(run.Wait(ctx))
 	status, err := run.Status(ctx)
