@@ -13,6 +13,9 @@ import (
 	"github.com/nvent-go/nvent/adapters/redis/internal/conn"
 )
 
+// maxArguments is what a server takes in one command, less those in front: it closes the connection on more.
+const maxArguments = 1<<20 - 16
+
 // Commit applies a batch with one script. See [adapter.Store].
 func (s *Store) Commit(ctx context.Context, b adapter.Batch) (adapter.Committed, error) {
 	const op = "commit"
@@ -26,6 +29,10 @@ func (s *Store) Commit(ctx context.Context, b adapter.Batch) (adapter.Committed,
 		m := message{s: s}
 		if err := m.write(ctx, &b); err != nil {
 			return adapter.Committed{}, conn.Error(ctx, op, err)
+		}
+		if len(m.args) > maxArguments {
+			return adapter.Committed{}, &adapter.Error{Op: op, Adapter: conn.Name, Err: fmt.Errorf("%w: the batch makes a command of %d arguments",
+				adapter.ErrTooLarge, len(m.args)), Hint: "commit it in parts"}
 		}
 		reply, err := s.run(ctx, commitScript, s.keys.of(b.Partition), m.args...).ToArray()
 		if err != nil {

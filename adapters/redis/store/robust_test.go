@@ -337,3 +337,13 @@ func TestListFindsWhatOneShardHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestTooBigBatch: a command that the server would answer by closing the connection is not sent.
+func TestTooBigBatch(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, redistest.Start(t).URL())
+	b := adapter.Batch{Partition: "p", Appends: []adapter.Append{{Subject: "p", Records: make([]adapter.Record, 1<<20)}}}
+	if _, err := s.Commit(t.Context(), b); !errors.Is(err, adapter.ErrTooLarge) {
+		t.Errorf("commit of 2^20 records: %v, want ErrTooLarge", err)
+	}
+}

@@ -73,8 +73,7 @@ func Error(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *adapter.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*adapter.Error](err); known {
 		return err
 	}
 	e := &adapter.Error{Op: op, Adapter: Name, Err: err}
