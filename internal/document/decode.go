@@ -12,7 +12,7 @@ import (
 
 // Decode writes a document into v, a pointer to a struct with json tags. Every mistake is in the error, an [Errors]; v is then
 // partly written. A null counts as absent. Types that implement [json.Unmarshaler] decode their scalars themselves; their
-// mappings are decoded field by field.
+// mappings are decoded field by field. A [json.RawMessage] takes any value, as JSON.
 func Decode(n *Node, file string, v any) error {
 	d := &decoder{file: file}
 	d.decode(n, reflect.ValueOf(v).Elem(), "the document")
@@ -41,6 +41,10 @@ func (d *decoder) decode(n *Node, v reflect.Value, where string) {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
 		d.decode(n, v.Elem(), where)
+		return
+	}
+	if raw, ok := reflect.TypeAssert[*json.RawMessage](v.Addr()); ok {
+		*raw = n.raw()
 		return
 	}
 	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok && n.kind != mapping && n.kind != list {
@@ -187,6 +191,12 @@ func (n *Node) json() []byte {
 		return b
 	}
 	return []byte(n.value)
+}
+
+// raw returns a node as JSON, whatever it is.
+func (n *Node) raw() []byte {
+	b, _ := json.Marshal(n.any()) // what was read from JSON or YAML always encodes
+	return b
 }
 
 // any returns a node as encoding/json would decode it, with numbers as json.Number.

@@ -21,6 +21,7 @@ type settings struct {
 	By    map[string]inner `json:"by"`
 	Any   any              `json:"any"`
 	Size  uint8            `json:"size"`
+	Raw   json.RawMessage  `json:"raw"`
 }
 
 type inner struct {
@@ -32,12 +33,13 @@ func TestReadTakesTheSameFromJSONAndYAML(t *testing.T) {
 	want := settings{
 		Name: "42", Count: -3, Part: 0.5, On: true, Tags: []string{"a", "b c"}, Inner: &inner{1}, By: map[string]inner{"x": {2}, "7": {3}},
 		Any: map[string]any{"k": []any{json.Number("1"), "s", nil, true}}, Size: 255,
+		Raw: json.RawMessage(`{"a":[1.5,"x"]}`),
 	}
 	docs := map[string]string{
 		"s.json": `{"name":"42","count":-3,"part":0.5,"on":true,"tags":["a","b c"],"inner":{"depth":1},
-			"by":{"x":{"depth":2},"7":{"depth":3}},"any":{"k":[1,"s",null,true]},"size":255}`,
+			"by":{"x":{"depth":2},"7":{"depth":3}},"any":{"k":[1,"s",null,true]},"size":255,"raw":{"a":[1.5,"x"]}}`,
 		"s.yaml": "# settings\nname: '42'\ncount: -3\npart: 0.5\non: true\ntags:\n  - a\n  - b c\ninner: {depth: 1}\n" +
-			"by:\n  x:\n    depth: 2\n  7:\n    depth: 3\nany:\n  k: [1, s, ~, true]\nsize: 0xff\n",
+			"by:\n  x:\n    depth: 2\n  7:\n    depth: 3\nany:\n  k: [1, s, ~, true]\nsize: 0xff\nraw: {a: [1.5, x]}\n",
 	}
 	for file, text := range docs {
 		var got settings
@@ -51,7 +53,7 @@ func TestReadTakesTheSameFromJSONAndYAML(t *testing.T) {
 
 func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
 	t.Parallel()
-	const keys = " (keys here are any, by, count, inner, name, on, part, size, tags)"
+	const keys = " (keys here are any, by, count, inner, name, on, part, raw, size, tags)"
 	for _, c := range []struct{ file, text, want string }{
 		{"a.yaml", "name: x\ncuont: 1\n", `a.yaml:2:1: unknown key "cuont" in the document; did you mean "count"?` + keys},
 		{"a.yaml", "inner:\n  dept: 1\n", `a.yaml:2:3: unknown key "dept" in inner; did you mean "depth"? (keys here are depth)`},
