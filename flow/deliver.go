@@ -99,10 +99,7 @@ func (t *transition) vias(event string, payload json.RawMessage) ([]Via, error) 
 func hold(ways []emitted) []Held {
 	held := make([]Held, len(ways))
 	for i, w := range ways {
-		held[i] = Held{Event: w.event, Seq: w.seq, To: w.to, Sights: w.sights, Group: w.group}
-		if w.ordinal >= 0 {
-			held[i].Origin = w.from()
-		}
+		held[i] = Held{Event: w.event, Seq: w.seq, To: w.to, Sights: w.sights, Group: w.group, Origin: w.from()}
 	}
 	return held
 }
@@ -128,7 +125,7 @@ func (t *transition) reach(p *place, e *emitted, sub subscription, due int64) bo
 	st := p.scope.stepOrNew(step.Name)
 	if step.each {
 		if step.Parallel > 0 && len(st.Iters) >= step.Parallel {
-			st.Waiting = append(st.Waiting, Waiting{e.seq, e.from()})
+			st.Waiting = append(st.Waiting, Waiting{e.seq, e.from(), due})
 			p.scope.Open++
 			return true
 		}

@@ -329,3 +329,61 @@ connections:
 	}
 	h.wantOpen(flow.StatusRunning, "d")
 }
+
+// What follows from the ends of a step that runs for each event had one idempotency key: a charge would have been made once
+// for all of them.
+func TestFound_TheWorkOfEachEventHasAKeyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, config, from string }{
+		{"failed", "{}", "step:b:failed"},
+		{"held back", "{awaitAfter: {type: time, for: 1h}}", "step:b"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e]}}
+  b: {handler: b, config: `+c.config+`}
+  c: {handler: c}
+connections:
+  - {from: e, to: b, repeat: each}
+  - {from: "`+c.from+`", to: c, repeat: each}
+`)
+			h.succeed("a", "1", emit("e", "1"), emit("e", "2"))
+			for _, tok := range h.tokens("b") {
+				o := flow.Outcome{Token: tok, Result: json.RawMessage("1")}
+				if c.name == "failed" {
+					o.Err = &flow.AttemptError{Message: "no"}
+				}
+				h.do(o)
+			}
+			if c.name != "failed" {
+				h.now = h.now.Add(time.Hour)
+				h.do(flow.Fire{})
+			}
+			list := h.tokens("c")
+			if len(list) != 2 || h.s.IdempotencyKey(list[0]) == h.s.IdempotencyKey(list[1]) {
+				t.Errorf("%v have the key %s", list, h.s.IdempotencyKey(list[0]))
+			}
+		})
+	}
+}
+
+// An event that waited for a place in the window of a step lost the delay of its connection.
+func TestFound_ADelayOutlastsAWindow(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emits: [e]}}
+  b: {handler: b, config: {parallel: 1}}
+connections:
+  - {from: e, to: b, repeat: each, delay: 1h, until: payload}
+`)
+	h.succeed("a", "1", emit("e", "0"), emit("e", `"2026-02-01T00:00:00Z"`))
+	h.now = h.now.Add(time.Hour)
+	h.do(flow.Fire{})
+	h.succeed("b", "1")
+	if it := h.s.OpenIteration(h.token("b")); it == nil || it.Phase != flow.PhaseDelay {
+		t.Errorf("b is %+v", it)
+	}
+}

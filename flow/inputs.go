@@ -214,6 +214,10 @@ func (t *transition) failAttempt(p *place, step *Step, it *Iteration, e AttemptE
 // failure, by the step's policy, by the group that goes on without the item, or by failing the run.
 func (t *transition) failed(p *place, step *Step, n int, failure Failure, seq uint64, payload json.RawMessage) {
 	p.scope.step(step.Name).Failed++
+	origin := ""
+	if _, it := p.scope.iteration(step.Name, n); it != nil {
+		origin = it.Origin
+	}
 	vias, err := t.vias(step.failEvent, payload)
 	if err != nil {
 		failure.Error += "; then: " + err.Error()
@@ -221,7 +225,7 @@ func (t *transition) failed(p *place, step *Step, n int, failure Failure, seq ui
 	switch {
 	case len(vias) > 0:
 		t.close(p, step.Name, n)
-		t.deliver(p, &emitted{event: step.failEvent, seq: seq, payload: payload, to: vias, by: step.Name})
+		t.deliver(p, &emitted{event: step.failEvent, seq: seq, payload: payload, to: vias, by: step.Name, origin: origin})
 		t.settle(p)
 	case step.Continue && err == nil:
 		t.close(p, step.Name, n)

@@ -136,6 +136,7 @@ type StepState struct {
 type Waiting struct {
 	Seq    uint64 `json:"seq"`
 	Origin string `json:"origin"`
+	Due    int64  `json:"due,omitempty"` // what it opens begins no earlier, Unix milliseconds
 }
 
 // Phase is what an open iteration is doing.

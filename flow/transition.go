@@ -345,7 +345,7 @@ func (t *transition) close(p *place, step string, n int) {
 		next := st.Waiting[0]
 		st.Waiting = slices.Clone(st.Waiting[1:])
 		p.scope.Open-- // it was counted as it waited
-		t.open(p, def, opening{in: []uint64{next.Seq}, origin: next.Origin})
+		t.open(p, def, opening{in: []uint64{next.Seq}, origin: next.Origin, due: next.Due})
 	}
 }
 
