@@ -3,10 +3,15 @@ package file_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/nvent-go/nvent"
+	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/adapter/file"
 	"github.com/nvent-go/nvent/flow"
 )
@@ -63,4 +68,41 @@ func BenchmarkFlow(b *testing.B) {
 	close(work)
 	left.Wait()
 	b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "steps/s")
+}
+
+// BenchmarkWakeUp is the time from enqueueing on one open directory to the handler on another one, as between processes.
+func BenchmarkWakeUp(b *testing.B) {
+	dir := b.TempDir()
+	var opened [2]*file.Backend
+	for i := range opened {
+		var err error
+		if opened[i], err = file.Open(b.Context(), &file.Options{DataDir: dir}); err != nil {
+			b.Fatal(err)
+		}
+		defer opened[i].Close()
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	got, ended := make(chan time.Time), make(chan error, 1)
+	go func() {
+		o := adapter.ConsumeOptions{Concurrency: func() int { return 1 }}
+		ended <- opened[1].Queue().Consume(ctx, "q", o, func(ctx context.Context, d *adapter.Delivery) {
+			got <- time.Now()
+			opened[1].Queue().Settle(ctx, adapter.Settlement{Queue: d.Queue, ID: d.ID, Receipt: d.Receipt})
+		})
+	}()
+	var took []time.Duration
+	for b.Loop() {
+		from := time.Now()
+		if _, err := opened[0].Queue().Enqueue(ctx, adapter.NewJob{ID: uuid.NewString(), Queue: "q", Name: "n"}); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, (<-got).Sub(from))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
