@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,7 +127,7 @@ func TestEmitNowIsSeenWhileTheStepRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		progress := flow.NewEvent[int]("progress")
-		var seen []int
+		var seen atomic.Int32
 		f := flow.New[int, int]("work")
 		flow.Returns(f, flow.Start(f, "long", func(ctx context.Context, n int) (int, error) {
 			for i := range n {
@@ -135,10 +136,10 @@ func TestEmitNowIsSeenWhileTheStepRuns(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 			}
-			return len(seen), nil
+			return int(seen.Load()), nil
 		}, flow.Emits(progress)))
-		flow.On(f, "watch", progress, func(_ context.Context, i int) (struct{}, error) {
-			seen = append(seen, i)
+		flow.On(f, "watch", progress, func(context.Context, int) (struct{}, error) {
+			seen.Add(1)
 			return struct{}{}, nil
 		}, flow.Each())
 		app := startedApp(t, f)
