@@ -1,10 +1,10 @@
 package nventtest
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 
+	"github.com/nvent-go/nvent"
 	"github.com/nvent-go/nvent/adapter"
 	"github.com/nvent-go/nvent/flow"
 )
@@ -14,7 +14,7 @@ import (
 func Emitted[T, Out any](r *Run[Out], e *flow.Event[T]) []T {
 	r.app.t.Helper()
 	var list []T
-	for _, rec := range r.emits(e.Name(), false) {
+	for _, rec := range r.emits(e.Name(), flow.RecordEmit) {
 		var v T
 		if err := json.Unmarshal(rec.Data, &v); err != nil {
 			r.app.t.Fatalf("decode event %q of record %d as %T: %v\n%s", e.Name(), rec.Seq, v, err, r.describe())
@@ -28,7 +28,7 @@ func Emitted[T, Out any](r *Run[Out], e *flow.Event[T]) []T {
 // that has emitted it. Payloads are compared as JSON.
 func WantEmitted[T, Out any](r *Run[Out], e *flow.Event[T], want ...T) {
 	r.app.t.Helper()
-	records := r.emits(e.Name(), false)
+	records := r.emits(e.Name(), flow.RecordEmit)
 	got := make([]json.RawMessage, len(records))
 	for i, rec := range records {
 		got[i] = rec.Data
@@ -51,64 +51,24 @@ func WantEmitted[T, Out any](r *Run[Out], e *flow.Event[T], want ...T) {
 func WantGroup[T, Out any](r *Run[Out], e *flow.Event[T], items ...int) {
 	r.app.t.Helper()
 	var got []int
-	for _, rec := range r.emits(e.Name(), true) {
-		g, _ := group(rec.Data)
-		got = append(got, g)
+	for _, rec := range r.emits(e.Name(), flow.RecordEmitAll) {
+		var g struct {
+			Items int `json:"items"`
+		}
+		if err := json.Unmarshal(rec.Data, &g); err != nil {
+			r.app.t.Fatalf("decode record %d: %v\n%s", rec.Seq, err, r.describe())
+		}
+		got = append(got, g.Items)
 	}
 	if !slices.Equal(got, items) {
 		r.app.t.Errorf("event %q was emitted for %v items, want %v\n%s", e.Name(), got, items, r.describe())
 	}
 }
 
-// emits returns the emit records of an event: those of groups, or the others.
-func (r *Run[Out]) emits(event string, groups bool) Log {
+// emits returns the records of a type that are about an event.
+func (r *Run[Out]) emits(event, typ string) Log {
 	r.app.t.Helper()
-	var all map[string]bool
-	var found Log
-	for _, rec := range r.Log().Of(flow.RecordEmit, "") {
-		if rec.Key != event {
-			continue
-		}
-		_, isGroup := group(rec.Data)
-		if isGroup { // or a payload that looks like one
-			if all == nil {
-				all = r.emittersOfAll(event)
-			}
-			isGroup = all[rec.Step]
-		}
-		if isGroup == groups {
-			found = append(found, rec)
-		}
-	}
-	return found
-}
-
-// group returns how many items the data of an emit record speaks of, if it is that of a group.
-func group(data json.RawMessage) (items int, ok bool) {
-	var fields map[string]int
-	if json.Unmarshal(data, &fields) != nil || len(fields) != 2 || fields["group"] == 0 {
-		return 0, false
-	}
-	items, ok = fields["items"]
-	return items, ok
-}
-
-// emittersOfAll returns the steps that may emit an event for many items.
-func (r *Run[Out]) emittersOfAll(event string) map[string]bool {
-	r.app.t.Helper()
-	doc, err := r.app.Store().Get(context.Background(), "flow-definitions", r.app.state(r.ID()).Definition)
-	var w flow.Wiring
-	if err == nil {
-		err = doc.Decode(&w)
-	}
-	if err != nil {
-		r.app.t.Fatalf("read the definition of the run's flow: %v", err)
-	}
-	all := map[string]bool{}
-	for name, s := range w.Steps {
-		all[name] = slices.Contains(s.Config.EmitsAll, event)
-	}
-	return all
+	return slices.DeleteFunc(r.Log().Of(typ, ""), func(rec nvent.Record) bool { return rec.Key != event })
 }
 
 // equal compares JSON values.

@@ -44,7 +44,7 @@ func printRecord(w io.Writer, r nvent.Record) {
 		what += " runs " + r.Key
 	case flow.RecordAwaitRegistered:
 		what += " waits for a " + r.Key
-	case flow.RecordEmit:
+	case flow.RecordEmit, flow.RecordEmitAll:
 		what += " emits " + r.Key
 	case flow.RecordStepRetry, flow.RecordStepFailed:
 		var e struct {
