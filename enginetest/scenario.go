@@ -64,7 +64,16 @@ func Variants() []Variant {
 		{Name: "local-queue", Modes: []Mode{Late, CutBefore, CutAfter}, Local: true},
 		{Name: "both-alive", Modes: []Mode{FailAfter, Late, CutBefore, CutAfter}, Both: true},
 		{Name: "both-alive-local-queue", Modes: cuts, Both: true, Local: true},
-		{Name: "twice", Modes: cuts, Again: true},
-		{Name: "skewed", Modes: cuts, Skewed: true},
+		{Name: "twice-skewed", Modes: cuts, Again: true, Skewed: true},
+	}
+}
+
+// someVariants are for scenarios of many calls, each of which costs.
+func someVariants() []Variant {
+	cuts := []Mode{CutBefore, CutAfter}
+	return []Variant{
+		{Name: "shared", Modes: []Mode{FailAfter, Late, CutBefore, CutAfter}},
+		{Name: "forgetful-skewed", Modes: cuts, Forgets: true, Skewed: true},
+		{Name: "both-alive-local-queue", Modes: cuts, Both: true, Local: true},
 	}
 }

@@ -16,7 +16,7 @@ var patient = flow.Attempts(99, flow.Fixed(time.Second))
 // groupScenario fans out into items that the flow does not know before, of which one fails, and collects them, twice nested.
 func groupScenario() Scenario {
 	outer, inner := flow.NewEvent[int]("outer"), flow.NewEvent[int]("inner")
-	return Scenario{Name: "groups", Start: startedFlow("groups", 3), Flows: func() []any {
+	return Scenario{Name: "groups", Variants: someVariants(), Start: startedFlow("groups", 3), Flows: func() []any {
 		f := flow.New[int, []int]("groups")
 		flow.Start(f, "split", func(ctx context.Context, n int) (int, error) {
 			return n, outer.EmitAll(ctx, upTo(n))
@@ -76,7 +76,7 @@ func total(g flow.Group[int]) (int, error) {
 
 // childScenario calls a flow that fails at first, passes its result on to another call, and launches a run for nobody.
 func childScenario() Scenario {
-	return Scenario{Name: "children", Start: startedFlow("children", 4), Flows: func() []any {
+	return Scenario{Name: "children", Variants: someVariants(), Start: startedFlow("children", 4), Flows: func() []any {
 		child := flow.New[int, int]("child")
 		flow.Returns(child, flow.Start(child, "twice", func(_ context.Context, n int) (int, error) {
 			if n < 0 {
@@ -100,7 +100,7 @@ func childScenario() Scenario {
 func awaitScenario() Scenario {
 	never := flow.NewEvent[int]("never.comes")
 	said := flow.NewEvent[int]("said")
-	return Scenario{Name: "awaits", Start: startedFlow("awaits", 7), Flows: func() []any {
+	return Scenario{Name: "awaits", Variants: someVariants(), Start: startedFlow("awaits", 7), Flows: func() []any {
 		f := flow.New[int, int]("awaits")
 		begin := flow.Start(f, "begin", emitting(said), flow.Emits(said), flow.AwaitAfter(flow.ForTime(time.Second)))
 		slow := flow.On(f, "slow", begin.Completed(), pass[int], flow.Delay(20*time.Second))
