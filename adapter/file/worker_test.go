@@ -138,7 +138,7 @@ func work(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	go func() { _ = startAll(ctx, app, 100*time.Millisecond) }() // what it has not started when it is killed others start
+	go func() { _ = startAll(ctx, app, 200*time.Millisecond) }() // what it has not started when it is killed others start
 	_, _ = io.Copy(io.Discard, os.Stdin)                         // until the parent is gone
 	closing, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
