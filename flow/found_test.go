@@ -387,3 +387,24 @@ connections:
 		t.Errorf("b is %+v", it)
 	}
 }
+
+// An item beyond the window was opened without its payload, which the time that its step waits for is about.
+func TestFound_ATimeToWaitForIsReadFromLaterItemsToo(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, `
+steps:
+  a: {handler: a, config: {start: true, emitsAll: [g]}}
+  b: {handler: b, config: {awaitBefore: {type: time, until: payload}}}
+  c: {handler: c, config: {parallel: 1}}
+connections:
+  - {from: g, to: b}
+  - {from: g, to: c}
+`)
+	h.succeed("a", "1", emitAll("g", "0", "0"))
+	for range 2 {
+		h.do(flow.Fire{})
+		h.succeed("b", "1")
+		h.succeed("c", "1")
+	}
+	h.wantOpen(flow.StatusCompleted)
+}

@@ -107,7 +107,7 @@ func (a *analysis) derive(d *Definition) {
 	for _, s := range d.steps {
 		for _, event := range a.w.Steps[s.Name].Config.EmitsAll {
 			d.conditional[event] = slices.ContainsFunc(d.subs[event], func(sub subscription) bool {
-				return sub.cond != nil || sub.until != nil
+				return sub.cond != nil || sub.until != nil || sub.step.Before != nil && sub.step.Before.until != nil
 			})
 			d.feeds[event] = d.fedBy(event, s.level+1)
 			d.partial[event] = slices.ContainsFunc(d.feeds[event], func(c *Step) bool { return a.w.Steps[c.Name].Config.Partial })
