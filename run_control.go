@@ -92,7 +92,7 @@ func (a *App) SendEvent(ctx context.Context, name string, payload any, key strin
 	return a.engine.SendEvent(ctx, name, key, b)
 }
 
-// ErrBadToken: the token of a signal is unknown, was used, or has expired.
+// ErrBadToken says that the token of a signal is unknown, was used, or has expired.
 var ErrBadToken = engine.ErrBadToken
 
 // Signal brings a signal to the step that its token is for ([flow.SignalTokenFor]). A token works once; another use, and a

@@ -96,8 +96,8 @@ type Attempt struct {
 	NewStage func() string
 	// EmitNow records and delivers an emission at once.
 	EmitNow func(ctx context.Context, e Emission) error
-	// Memo returns what make has returned for this name in an earlier attempt, or calls it and keeps the value.
-	Memo func(ctx context.Context, name string, make func(context.Context) (json.RawMessage, error)) (json.RawMessage, error)
+	// Memo returns what fn has returned for this name in an earlier attempt, or calls it and keeps the value.
+	Memo func(ctx context.Context, name string, fn func(context.Context) (json.RawMessage, error)) (json.RawMessage, error)
 	// Awaited returns what the step waited for before it ran. ok is false if it waited for nothing.
 	Awaited func(ctx context.Context) (payload json.RawMessage, ok bool, err error)
 	// AwaitsSignal reports whether a step of the flow, "" for this one, awaits a signal.

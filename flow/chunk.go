@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,10 +99,7 @@ func (c *chunkCache) get(r ChunkRef) *Chunk { return c.loaded[r] }
 func (c *chunkCache) share() chunkCache {
 	n := chunkCache{}
 	if len(c.loaded) > 0 {
-		n.loaded = make(map[ChunkRef]*Chunk, len(c.loaded))
-		for r, chunk := range c.loaded {
-			n.loaded[r] = chunk
-		}
+		n.loaded = maps.Clone(c.loaded)
 	}
 	return n
 }
@@ -137,7 +135,7 @@ func (c *chunkCache) item(r ChunkRef, i int) (*Chunk, *Item) {
 	item := &chunk.Items[i]
 	if !c.own[r][i] {
 		c.own[r][i] = true
-		item.Scope = item.Scope.clone()
+		item.Scope = item.clone()
 		item.Got = append([]Got(nil), item.Got...)
 	}
 	return chunk, item
@@ -214,7 +212,7 @@ func hops(path string) (list []hop, ok bool) {
 	if path == RootScope || path == "" {
 		return nil, true
 	}
-	for _, part := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		group, item, found := strings.Cut(strings.TrimPrefix(part, "g"), ":")
 		g, err1 := strconv.Atoi(group)
 		i, err2 := strconv.Atoi(item)

@@ -29,14 +29,13 @@ func (e *emitted) from() string { return originOf(e.by, e.origin, e.event, e.ord
 func originOf(by, origin, event string, ordinal int) string {
 	h := fnv.New64a()
 	for _, s := range []string{by, origin, event, strconv.Itoa(ordinal)} {
-		h.Write([]byte(s)) // never fails
-		h.Write([]byte{0})
+		_, _ = h.Write(append([]byte(s), 0)) // a hash never fails
 	}
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // ways finds the way of every emission and of the step's own completion, before anything is changed.
-func (t *transition) ways(p *place, step *Step, it *Iteration, o *Outcome) ([]emitted, error) {
+func (t *transition) ways(step *Step, it *Iteration, o *Outcome) ([]emitted, error) {
 	ways := make([]emitted, 0, len(o.Emissions)+1)
 	for i, e := range o.Emissions {
 		if !step.MayEmit(e.Event) {

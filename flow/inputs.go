@@ -47,7 +47,7 @@ type StartInfo struct {
 func (o Outcome) scopePath() string { return o.Token.Scope }
 
 func (o Outcome) decide(t *transition) Verdict {
-	p, _, it := t.scheduled(o.Token)
+	p, it := t.scheduled(o.Token)
 	if it == nil {
 		return Stale
 	}
@@ -55,7 +55,7 @@ func (o Outcome) decide(t *transition) Verdict {
 	var ways []emitted
 	if o.Err == nil && step.Flow == "" { // the way of a call is that of the child's result
 		var err error
-		if ways, err = t.ways(p, step, it, &o); err != nil {
+		if ways, err = t.ways(step, it, &o); err != nil {
 			o.Err = &AttemptError{Message: err.Error(), Final: true}
 		}
 	}
@@ -277,7 +277,7 @@ type Lost struct {
 func (l Lost) scopePath() string { return l.Token.Scope }
 
 func (l Lost) decide(t *transition) Verdict {
-	p, _, it := t.scheduled(l.Token)
+	p, it := t.scheduled(l.Token)
 	if it == nil {
 		return Stale
 	}
@@ -302,7 +302,7 @@ type Logged struct {
 func (l Logged) scopePath() string { return l.Token.Scope }
 
 func (l Logged) decide(t *transition) Verdict {
-	p, _, it := t.scheduled(l.Token)
+	p, it := t.scheduled(l.Token)
 	if it == nil {
 		return Stale
 	}
@@ -323,7 +323,7 @@ type EmittedNow struct {
 func (e EmittedNow) scopePath() string { return e.Token.Scope }
 
 func (e EmittedNow) decide(t *transition) Verdict {
-	p, _, it := t.scheduled(e.Token)
+	p, it := t.scheduled(e.Token)
 	if it == nil {
 		return Stale
 	}

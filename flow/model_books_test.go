@@ -35,7 +35,7 @@ func newBooks() books {
 }
 
 // transition takes in what an accepted input has decided, before it is committed.
-func (b *books) transition(w *modelWorld, in flow.Input, out *flow.Changes, after *flow.State) error {
+func (b *books) transition(in flow.Input, out *flow.Changes, after *flow.State) error {
 	b.in, b.out = in, out
 	_, b.resumed = in.(flow.Resume)
 	if o, ok := in.(flow.Outcome); ok && o.Err != nil {

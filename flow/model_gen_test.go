@@ -33,7 +33,8 @@ type source struct {
 // newModel generates a model. Steps subscribe only to what steps before them emit, so there are no cycles.
 func newModel(seed uint64) *model {
 	r := rand.New(rand.NewPCG(seed, 42))
-	m := &model{seed: seed, w: flow.Wiring{Name: "model", Steps: map[string]flow.StepDefinition{}}, gives: map[string][]string{}, level: map[string]int{}}
+	m := &model{seed: seed, w: flow.Wiring{Name: "model", Steps: map[string]flow.StepDefinition{}},
+		gives: map[string][]string{}, level: map[string]int{}}
 	m.big = r.IntN(400) == 0
 	if r.IntN(20) == 0 {
 		m.w.Config.Timeout = flow.Duration(time.Duration(1+r.IntN(5000)) * time.Second)

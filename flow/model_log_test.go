@@ -39,13 +39,13 @@ func (w *modelWorld) entries() map[string]int {
 			var reg struct{ Position string }
 			_ = json.Unmarshal(registered.Data, &reg)
 			entry = fmt.Sprintln("awaited", iter, reg.Position, what)
-		case flow.RecordEmit, flow.RecordGroupClosed:
+		case flow.RecordEmit, flow.RecordEmitAll, flow.RecordGroupClosed:
 			var g struct{ Group, Items, Missing int }
 			_ = json.Unmarshal(r.Data, &g)
 			switch {
 			case r.Type == flow.RecordGroupClosed:
 				entry = fmt.Sprintln("closed", w.ids[r.Seq], g.Items, g.Missing)
-			case g.Group > 0:
+			case r.Type == flow.RecordEmitAll:
 				entry = fmt.Sprintln("group", w.ids[r.Seq], g.Items)
 			default:
 				entry = fmt.Sprintln("emit", w.ids[r.Seq])

@@ -23,7 +23,8 @@ func (s *refScope) open(step string, in []string) {
 // await evaluates a wait: then when it is over, fails when nothing comes.
 func (s *refScope) await(step, iter, position string, a *flow.Await, then func(what string), fails func()) {
 	resolved := func(what string) { s.note("awaited", iter, position, what); then(what) }
-	comes, what := true, ""
+	var comes bool
+	what := ""
 	switch {
 	case a.Type == flow.AwaitTime:
 		resolved("")

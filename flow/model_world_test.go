@@ -115,7 +115,7 @@ func (w *modelWorld) apply(in flow.Input) (flow.Verdict, error) {
 			}
 			continue
 		}
-		if err := w.books.transition(w, in, out, work); err != nil {
+		if err := w.books.transition(in, out, work); err != nil {
 			return v, fmt.Errorf("%T: %w", in, err)
 		}
 		return v, w.commit(work, out)
@@ -192,24 +192,21 @@ func (w *modelWorld) name(r adapter.Record) {
 		}
 		iter = w.iters[key]
 	}
-	switch {
-	case r.Type == flow.RecordFlowStarted:
+	switch r.Type {
+	case flow.RecordFlowStarted:
 		w.ids[r.Seq] = "input"
-	case r.Type == flow.RecordStepFailed:
+	case flow.RecordStepFailed:
 		w.ids[r.Seq] = id("failed", iter)
-	case r.Type == flow.RecordAwaitTimeout:
+	case flow.RecordAwaitTimeout:
 		w.ids[r.Seq] = id("timeout", iter)
-	case r.Type == flow.RecordGroupClosed || r.Type == flow.RecordEmit:
+	case flow.RecordGroupClosed, flow.RecordEmitAll:
 		var g struct{ Group, Items int }
-		if json.Unmarshal(r.Data, &g) == nil && g.Group > 0 {
-			if r.Type == flow.RecordEmit {
-				w.groups[g.Group] = id(r.Key, iter)
-				w.counts[g.Group] = g.Items
-			}
-			w.ids[r.Seq] = w.groups[g.Group]
-			return
+		_ = json.Unmarshal(r.Data, &g) // what is missing then shows in the log
+		if r.Type == flow.RecordEmitAll {
+			w.groups[g.Group] = id(r.Key, iter)
+			w.counts[g.Group] = g.Items
 		}
-		fallthrough
+		w.ids[r.Seq] = w.groups[g.Group]
 	default:
 		var p payload
 		if json.Unmarshal(r.Data, &p) == nil {
@@ -246,7 +243,7 @@ func (w *modelWorld) iterID(step, scope string, in []uint64) string {
 
 // emitted returns the identity of what a step in a scope sees at seq: of a group it sees the item that the scope is.
 func (w *modelWorld) emitted(path [][2]int, seq uint64) string {
-	if n := len(path); n > 0 && w.ids[seq] == w.groups[path[n-1][0]] && w.log[seq-1].Type == flow.RecordEmit {
+	if n := len(path); n > 0 && w.ids[seq] == w.groups[path[n-1][0]] && w.log[seq-1].Type == flow.RecordEmitAll {
 		return w.scopeID(path)
 	}
 	return w.ids[seq]

@@ -264,7 +264,7 @@ func (s *State) IdempotencyKey(t Token) string {
 // Clone returns a copy that can be changed without changing s. Chunks are shared until they are changed.
 func (s *State) Clone() *State {
 	c := *s
-	c.Scope = s.Scope.clone()
+	c.Scope = s.clone()
 	c.Timers = append([]Timer(nil), s.Timers...)
 	c.Ignored = append([]Ignored(nil), s.Ignored...)
 	c.Data = append([]string(nil), s.Data...)

@@ -254,12 +254,12 @@ func (t *transition) find(tok Token) (*place, *StepState, *Iteration) {
 }
 
 // scheduled returns the iteration that a token names if it is the token that counts and its handler may run.
-func (t *transition) scheduled(tok Token) (*place, *StepState, *Iteration) {
-	p, st, it := t.find(tok)
+func (t *transition) scheduled(tok Token) (*place, *Iteration) {
+	p, _, it := t.find(tok)
 	if it == nil || it.Dispatch != tok.Dispatch || it.Phase != PhaseRun {
-		return nil, nil, nil
+		return nil, nil
 	}
-	return p, st, it
+	return p, it
 }
 
 func (t *transition) token(p *place, step string, it *Iteration) Token {

@@ -163,7 +163,7 @@ func (e *Engine) SendEvent(ctx context.Context, event, key string, payload json.
 	}
 	_, err = e.Store.Commit(ctx, adapter.Batch{Partition: id, Puts: []adapter.Doc{{Collection: CollectionEvents, ID: id,
 		Version: adapter.Absent, Body: body, ExpireAt: e.now().Add(flow.MaxLookBack)}}})
-	if err != nil && !(key != "" && errors.Is(err, adapter.ErrConflict)) {
+	if err != nil && (key == "" || !errors.Is(err, adapter.ErrConflict)) {
 		return 0, fmt.Errorf("send event %q: %w", event, err)
 	}
 	woken := 0
@@ -247,7 +247,7 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ErrBadToken: a signal's token is unknown, was used, or has expired.
+// ErrBadToken says that a signal's token is unknown, was used, or has expired.
 var ErrBadToken = errors.New("signal token is unknown, used, or expired")
 
 // Signal brings a signal to the step that its token is for.
@@ -279,13 +279,13 @@ func (e *Engine) Signal(ctx context.Context, token string, payload json.RawMessa
 }
 
 // memo keeps what a part of a step returned, outside of the outcome: it must survive the failure of the attempt.
-func (e *Engine) memo(ctx context.Context, run, key, name string, make func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
+func (e *Engine) memo(ctx context.Context, run, key, name string, fn func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
 	id := run + "/" + uuid.NewSHA1(eventSpace, []byte("memo|"+key+"|"+name)).String()
 	kept, err := e.keptMemo(ctx, id)
 	if err != nil || kept != nil {
 		return kept, err
 	}
-	v, err := make(ctx)
+	v, err := fn(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -180,7 +180,7 @@ func (e *Engine) take(ctx context.Context, d adapter.Doc) ([]openWork, error) {
 	if verdict, err := e.submitTo(ctx, b, flow.Looked{}); err != nil || verdict == flow.Stale {
 		return nil, err
 	}
-	if s, def = b.current(); s == nil {
+	if s, _ = b.current(); s == nil {
 		return nil, nil
 	}
 	if s.Status == flow.StatusCanceling {
