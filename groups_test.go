@@ -229,14 +229,16 @@ func TestAwaits(t *testing.T) {
 	t.Parallel()
 	paid := flow.NewEvent[map[string]string]("paid")
 	f := flow.New[map[string]string, string]("waits")
-	var token string
+	tokens := make(chan string, 1)
 	first := flow.Start(f, "first", func(ctx context.Context, in map[string]string) (string, error) {
-		var err error
-		token, err = flow.SignalTokenFor(ctx, "", 0)
+		token, err := flow.SignalTokenFor(ctx, "", 0)
+		if err == nil {
+			tokens <- token
+		}
 		return in["id"], err
 	}, flow.AwaitAfter(flow.ForSignal()))
 	slept := flow.On(f, "slept", flow.Resolved[string](first), func(_ context.Context, s string) (string, error) { return s, nil },
-		flow.AwaitBefore(flow.ForTime(10*365*24*time.Hour)))
+		flow.AwaitBefore(flow.ForTime(30*24*time.Hour)))
 	flow.Returns(f, flow.On(f, "pay", slept.Completed(), func(ctx context.Context, s string) (string, error) {
 		p, ok, err := flow.Awaited[map[string]string](ctx)
 		return fmt.Sprint(s, " ", p["amount"], " ", ok), err
@@ -248,14 +250,15 @@ func TestAwaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		token := <-tokens
+		synctest.Wait() // the token counts once the step has succeeded
 		if err := app.Signal(t.Context(), token, "yes"); err != nil {
 			t.Fatal(err)
 		}
 		if err := app.Signal(t.Context(), token, "no"); !errors.Is(err, nvent.ErrBadToken) {
 			t.Errorf("a token works twice: %v", err)
 		}
-		time.Sleep(10*365*24*time.Hour + time.Minute)
+		time.Sleep(30*24*time.Hour + time.Minute)
 		for _, order := range []string{"41", "42"} {
 			n, err := app.SendEvent(t.Context(), "paid", map[string]string{"order": order, "amount": order + "0"}, "")
 			if err != nil || (n == 1) != (order == "42") {
@@ -270,11 +273,12 @@ func TestAwaits(t *testing.T) {
 		if run, err = nvent.Start(t.Context(), app, f, map[string]string{"id": "43"}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		token = <-tokens
+		synctest.Wait()
 		if err := app.Signal(t.Context(), token, "yes"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10*365*24*time.Hour - 30*time.Minute)
+		time.Sleep(30*24*time.Hour - 30*time.Minute)
 		if _, err := app.SendEvent(t.Context(), "paid", map[string]string{"order": "43", "amount": "1"}, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +289,8 @@ func TestAwaits(t *testing.T) {
 		if run, err = nvent.Start(t.Context(), app, f, map[string]string{"id": "44"}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		token = <-tokens
+		synctest.Wait()
 		if err := app.Signal(t.Context(), token, "yes"); err != nil {
 			t.Fatal(err)
 		}

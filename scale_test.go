@@ -210,3 +210,21 @@ func TestScaleOfWaitingRuns(t *testing.T) {
 		}
 	})
 }
+
+// TestScaleOfTime: a delay of ten years works.
+func TestScaleOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		years := time.Duration(scaled(10)) * 365 * 24 * time.Hour
+		f := flow.New[int, int]("patient")
+		begin := flow.Start(f, "begin", func(_ context.Context, n int) (int, error) { return n, nil })
+		flow.Returns(f, flow.On(f, "later", begin.Completed(), func(_ context.Context, n int) (int, error) { return n + 1, nil }, flow.Delay(years)))
+		app, from := startedApp(t, f), time.Now()
+		run, err := nvent.Start(t.Context(), app, f, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := run.Wait(t.Context()); err != nil || got != 2 || time.Since(from) != years {
+			t.Errorf("got %d, %v after %v, want 2 after %v", got, err, time.Since(from), years)
+		}
+	})
+}

@@ -16,7 +16,7 @@ import (
 const pollFloor = 2 * time.Second
 
 // pollMost is how long it waits where hints cannot get lost on the way, because they do not leave the process.
-const pollMost = 10 * time.Minute
+const pollMost = time.Hour
 
 // linger is how long a subscription to hints stays when nobody follows a run of its shard any more: the next one may come soon.
 const linger = 5 * time.Second

@@ -20,7 +20,7 @@ const reconcileTick = 2 * time.Second
 const reconcileBatch = 100
 
 // idleMost is how long at most an instance does not ask, where nobody outside of this process can have written anything.
-const idleMost = 10 * time.Minute
+const idleMost = time.Hour
 
 // pace says when the reconciler asks the next time. Where only this process writes, an instance that has nothing to do asks
 // ever more seldom: what it has committed itself wakes it in time, and what other instances leave behind is found a little
