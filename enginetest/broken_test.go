@@ -98,9 +98,12 @@ func TestCrashesCatchBrokenTrios(t *testing.T) {
 	} {
 		t.Run(b.how, func(t *testing.T) {
 			t.Parallel()
-			_, err := enginetest.Crash{Scenario: scenario(t, b.scenario), Variant: b.variant}.Run(t, over(b.breaks))
-			if err == nil {
-				t.Fatalf("scenario %s does not notice", b.scenario)
+			var err error
+			for try := 0; err == nil; try++ { // what two instances do at the same time is not the same every time
+				if try == 20 {
+					t.Fatalf("scenario %s does not notice", b.scenario)
+				}
+				_, err = enginetest.Crash{Scenario: scenario(t, b.scenario), Variant: b.variant}.Run(t, over(b.breaks))
 			}
 			said, _, _ := strings.Cut(err.Error(), "\nthe instances logged")
 			t.Logf("%s: %s", b.scenario, said)

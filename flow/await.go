@@ -70,7 +70,7 @@ func (t *transition) await(p *place, step *Step, it *Iteration, phase Phase, pay
 	if err != nil {
 		tok, seq := t.token(p, step.Name, it), it.Await
 		t.later = append(t.later, func() {
-			if p, _, it := t.find(tok); it != nil && it.Await == seq {
+			if p, it := t.find(tok); it != nil && it.Await == seq {
 				t.awaitFailed(p, step, it, err.Error())
 			}
 		})
@@ -312,7 +312,7 @@ type Arrived struct {
 func (a Arrived) scopePath() string { return a.Token.Scope }
 
 func (a Arrived) decide(t *transition) Verdict {
-	p, _, it := t.find(a.Token)
+	p, it := t.find(a.Token)
 	if it == nil || it.Await == 0 || it.Await != a.Await {
 		return Stale
 	}

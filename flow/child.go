@@ -39,7 +39,7 @@ type ChildEnded struct {
 func (c ChildEnded) scopePath() string { return c.Token.Scope }
 
 func (c ChildEnded) decide(t *transition) Verdict {
-	p, _, it := t.find(c.Token)
+	p, it := t.find(c.Token)
 	if it == nil || it.Phase != PhaseChild || it.Dispatch != c.Token.Dispatch {
 		return Stale
 	}

@@ -16,7 +16,6 @@ type books struct {
 	keys    map[string]string         // by idempotency key: the identity of the work
 	ended   map[string]bool           // iterations with a terminal outcome
 	closed  map[int]bool              // groups
-	counts  map[string]*tally         // by epoch, scope and step
 	ignored int
 	result  uint64
 	isOver  bool // the run has ended
@@ -27,11 +26,9 @@ type books struct {
 	out *flow.Changes
 }
 
-type tally struct{ done, failed int }
-
 func newBooks() books {
 	return books{open: map[string]flow.Iteration{}, awaits: map[uint64]bool{}, keys: map[string]string{}, ended: map[string]bool{},
-		closed: map[int]bool{}, counts: map[string]*tally{}}
+		closed: map[int]bool{}}
 }
 
 // transition takes in what an accepted input has decided, before it is committed.

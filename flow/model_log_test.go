@@ -42,10 +42,10 @@ func (w *modelWorld) entries() map[string]int {
 		case flow.RecordEmit, flow.RecordEmitAll, flow.RecordGroupClosed:
 			var g struct{ Group, Items, Missing int }
 			_ = json.Unmarshal(r.Data, &g)
-			switch {
-			case r.Type == flow.RecordGroupClosed:
+			switch r.Type {
+			case flow.RecordGroupClosed:
 				entry = fmt.Sprintln("closed", w.ids[r.Seq], g.Items, g.Missing)
-			case r.Type == flow.RecordEmitAll:
+			case flow.RecordEmitAll:
 				entry = fmt.Sprintln("group", w.ids[r.Seq], g.Items)
 			default:
 				entry = fmt.Sprintln("emit", w.ids[r.Seq])

@@ -241,21 +241,21 @@ func (t *transition) child(up *place, g *GroupState, n int) *place {
 }
 
 // find returns the open iteration that a token names, whatever the token's dispatch, or nil.
-func (t *transition) find(tok Token) (*place, *StepState, *Iteration) {
+func (t *transition) find(tok Token) (*place, *Iteration) {
 	if tok.Epoch != t.s.Epoch || t.s.Status != StatusRunning {
-		return nil, nil, nil
+		return nil, nil
 	}
 	p := t.place(tok.Scope)
 	if p == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	st, it := p.scope.iteration(tok.Step, tok.Iteration)
-	return p, st, it
+	_, it := p.scope.iteration(tok.Step, tok.Iteration)
+	return p, it
 }
 
 // scheduled returns the iteration that a token names if it is the token that counts and its handler may run.
 func (t *transition) scheduled(tok Token) (*place, *Iteration) {
-	p, _, it := t.find(tok)
+	p, it := t.find(tok)
 	if it == nil || it.Dispatch != tok.Dispatch || it.Phase != PhaseRun {
 		return nil, nil
 	}
