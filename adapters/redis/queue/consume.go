@@ -31,6 +31,7 @@ func (q *Queue) Consume(ctx context.Context, queue string, o adapter.ConsumeOpti
 		return conn.Invalid(op, "no handler", "")
 	}
 	c := newConsumer(q, queue, base, o, h)
+	c.caller = ctx
 	q.mu.Lock()
 	if q.closed() {
 		q.mu.Unlock()
@@ -76,6 +77,7 @@ type consumer struct {
 	o           adapter.ConsumeOptions
 	h           func(context.Context, *adapter.Delivery)
 	ctx         context.Context // the parent of the handlers' contexts
+	caller      context.Context // of Consume: once it has ended nothing is taken, however late that is noticed
 	halt        context.Context // ends when the consumer takes nothing more
 	stopTaking  context.CancelFunc
 
@@ -166,7 +168,7 @@ func (c *consumer) pump() {
 
 // room returns how many jobs may be taken now.
 func (c *consumer) room() int {
-	if c.stopping || c.broken || time.Now().Before(c.until) {
+	if c.stopping || c.broken || c.caller.Err() != nil || time.Now().Before(c.until) {
 		return 0
 	}
 	return max(0, min(c.most-c.open-c.overtime-c.reserved, c.take, workBatch))
