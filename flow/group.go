@@ -112,6 +112,7 @@ func (t *transition) badRecord(scope string, g *GroupState, err error) (Failure,
 func (t *transition) countItem(q *place, state ItemState, why uint64) {
 	q.item.State, q.item.Why = state, why
 	q.item.Scope = Scope{}
+	t.dropTokens(q.path)
 	q.group.Ended++
 	if state == ItemFailed {
 		q.group.Missing++

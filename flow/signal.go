@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nvent-go/nvent/adapter"
@@ -35,6 +36,13 @@ func (t *transition) newSignal(p *place, n NewSignal) {
 		return old.Expires != 0 && old.Expires <= t.now.UnixMilli() && old.Seq == 0
 	})
 	t.s.Tokens = append(t.s.Tokens, tok)
+}
+
+// dropTokens forgets the tokens of a scope that has ended: nothing in it waits any more.
+func (t *transition) dropTokens(scope string) {
+	t.s.Tokens = slices.DeleteFunc(t.s.Tokens, func(tok SignalToken) bool {
+		return tok.Scope == scope || strings.HasPrefix(tok.Scope, scope+"/")
+	})
 }
 
 // Signal is a signal that came with a token, for the scope that the token was made in.

@@ -314,7 +314,11 @@ func (t *transition) proceed(p *place, step *Step, it *Iteration) {
 // dispatch asks for a job. While the run is paused nothing is asked for; resuming does it.
 func (t *transition) dispatch(p *place, step string, it *Iteration) {
 	if step := t.def.Step(step); step.External && step.Timeout > 0 {
-		t.timer(Timer{At: t.now.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
+		from := t.now
+		if due := time.UnixMilli(it.RunAt); due.After(from) {
+			from = due // the queue holds the job back until then
+		}
+		t.timer(Timer{At: from.Add(step.Timeout).UnixMilli(), Kind: TimerStep, Scope: p.path, Step: step.Name, N: it.N})
 	}
 	if !t.s.Held() {
 		t.out.Dispatch = append(t.out.Dispatch, t.token(p, step, it))
